@@ -1,0 +1,1 @@
+"""A ROS 2 robot-learning stack for real hardware."""

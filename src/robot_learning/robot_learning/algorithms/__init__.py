@@ -1,0 +1,1 @@
+"""What learns: dynamics fits, guided policy search."""

@@ -1,0 +1,1 @@
+"""Linear-Gaussian controllers and the trajectory optimization that makes them; numpy only."""

@@ -1,0 +1,1 @@
+"""Types, Gaussians, rotations, kinematics and paths; numpy only."""

@@ -1,0 +1,1 @@
+"""Frames, recordings and datasets; no ROS is imported."""

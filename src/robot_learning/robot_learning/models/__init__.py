@@ -1,0 +1,1 @@
+"""Networks (torch) and their weights on disk and on the wire."""

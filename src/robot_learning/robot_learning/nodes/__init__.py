@@ -1,0 +1,1 @@
+"""The ROS 2 nodes: thin shells over the library, and the only place that imports rclpy."""

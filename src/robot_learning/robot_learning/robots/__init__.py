@@ -1,0 +1,1 @@
+"""Descriptions of robots, and the PyBullet plants that stand for them."""

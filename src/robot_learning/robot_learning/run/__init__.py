@@ -1,0 +1,1 @@
+"""Experiments, training, evaluation, reports and the command line."""

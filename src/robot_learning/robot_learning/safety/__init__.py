@@ -1,0 +1,1 @@
+"""Limits and the gate that every command passes; numpy only."""

@@ -1,0 +1,1 @@
+"""States, costs, conditions and success of each task; numpy only."""
