@@ -1,0 +1,149 @@
+"""Reads the links and joints of a URDF file; nothing else of it, and nothing outside it."""
+
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import numpy as np
+
+from robot_learning.core.errors import UsageError
+from robot_learning.core.rotations import from_rpy, transform
+from robot_learning.core.types import Array
+
+MAX_BYTES = 4_000_000
+NO_LIMIT = float("inf")
+
+
+class Joint(NamedTuple):
+    """One joint; limits that the file leaves out are infinite."""
+
+    name: str
+    kind: str  # "revolute", "continuous", "prismatic", "fixed", …
+    parent: str  # link
+    child: str  # link
+    origin: Array  # (4, 4), of the child in the parent at position 0
+    axis: Array  # (3,), length 1, in the child's frame
+    lower: float  # rad or m
+    upper: float
+    velocity: float  # rad/s or m/s
+    effort: float  # N·m or N
+
+
+class Urdf(NamedTuple):
+    """The tree of one robot."""
+
+    path: Path
+    links: tuple[str, ...]
+    joints: dict[str, Joint]  # in the file's order
+
+    def joint(self, name: str) -> Joint:
+        """The joint of that name; UsageError lists what there is."""
+        if name not in self.joints:
+            raise UsageError(f"{self.path}: no joint {name!r}; there is {', '.join(self.joints)}")
+        return self.joints[name]
+
+    def link(self, name: str) -> str:
+        """`name` if there is such a link; UsageError lists what there is."""
+        if name not in self.links:
+            raise UsageError(f"{self.path}: no link {name!r}; there is {', '.join(self.links)}")
+        return name
+
+
+def read_urdf(path: Path) -> Urdf:
+    """The tree in a URDF file; UsageError with file and place for everything that is not one."""
+    root = _parse(path)
+    if root.tag != "robot":
+        raise UsageError(f"{path}: not a URDF: the root is <{root.tag}>, <robot> is expected")
+    links = tuple(element.get("name", "") for element in root.findall("link"))
+    if len(set(links)) < len(links) or "" in links:
+        raise UsageError(f"{path}: link names must be there and differ; found {', '.join(links)}")
+    joints: dict[str, Joint] = {}
+    for element in root.findall("joint"):
+        joint = _joint(element, path)
+        if joint.name in joints:
+            raise UsageError(f"{path}: joint {joint.name!r} twice")
+        for link in (joint.parent, joint.child):
+            if link not in links:
+                raise UsageError(f"{path}: joint {joint.name!r}: no link {link!r}")
+        joints[joint.name] = joint
+    children = [joint.child for joint in joints.values()]
+    for child in children:
+        if children.count(child) > 1:
+            raise UsageError(f"{path}: link {child!r} has several parents; a tree is expected")
+    return Urdf(path, links, joints)
+
+
+def _parse(path: Path) -> ElementTree.Element:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    if len(raw) > MAX_BYTES:
+        raise UsageError(f"{path}: {len(raw)} bytes; at most {MAX_BYTES} are allowed")
+    try:
+        text = raw.decode("utf-8-sig")
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:  # the way to external files and to billion laughs
+            raise UsageError(f"{path}: DOCTYPE and ENTITY are not allowed in a URDF")
+        return ElementTree.fromstring(text)  # noqa: S314 (a str without DOCTYPE has no entities but XML's five)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise UsageError(f"{path}: not XML in UTF-8: {error}") from None
+
+
+def _joint(element: ElementTree.Element, path: Path) -> Joint:
+    name = element.get("name", "")
+    where = f"{path}: joint {name!r}"
+    limit = element.find("limit")
+    lower, upper = _number(limit, "lower", -NO_LIMIT, where), _number(limit, "upper", NO_LIMIT, where)
+    if lower > upper:
+        raise UsageError(f"{where}: limit: lower {lower} above upper {upper}")
+    origin = element.find("origin")
+    rotation = from_rpy(_vector(origin, "rpy", (0.0, 0.0, 0.0), where))
+    axis = _vector(element.find("axis"), "xyz", (1.0, 0.0, 0.0), where)
+    length = np.linalg.norm(axis)
+    if length < 1e-9:
+        raise UsageError(f"{where}: axis: a vector other than zero is expected")
+    return Joint(
+        name=name,
+        kind=element.get("type", ""),
+        parent=_link(element, "parent", where),
+        child=_link(element, "child", where),
+        origin=transform(rotation, _vector(origin, "xyz", (0.0, 0.0, 0.0), where)),
+        axis=axis / length,
+        lower=lower,
+        upper=upper,
+        velocity=_number(limit, "velocity", NO_LIMIT, where),
+        effort=_number(limit, "effort", NO_LIMIT, where),
+    )
+
+
+def _link(element: ElementTree.Element, tag: str, where: str) -> str:
+    child = element.find(tag)
+    if child is None or not child.get("link"):
+        raise UsageError(f'{where}: <{tag} link="…"> is missing')
+    return child.get("link", "")
+
+
+def _number(element: ElementTree.Element | None, attribute: str, default: float, where: str) -> float:
+    text = None if element is None else element.get(attribute)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not np.isfinite(value):
+        raise UsageError(f"{where}: limit {attribute}={text!r}: a finite number is expected")
+    return value
+
+
+def _vector(element: ElementTree.Element | None, attribute: str, default: tuple[float, ...], where: str) -> Array:
+    text = None if element is None else element.get(attribute)
+    if text is None:
+        return np.array(default)
+    try:
+        values = np.array([float(part) for part in text.split()])
+    except ValueError:
+        values = np.array([])
+    if values.shape != (3,) or not np.all(np.isfinite(values)):
+        raise UsageError(f"{where}: {attribute}={text!r}: three finite numbers are expected")
+    return values

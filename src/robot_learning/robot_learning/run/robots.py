@@ -1,0 +1,103 @@
+"""Robots by name: configuration, URDF and chain, checked against each other."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from robot_learning.core.errors import UsageError
+from robot_learning.core.kinematics import Chain
+from robot_learning.core.paths import share_dir
+from robot_learning.core.urdf import Urdf, read_urdf
+from robot_learning.robots.description import Limits, ModeConfig, Numbers, Robot
+from robot_learning.run.config import named_file, read
+
+
+def load_robot(name: str) -> Robot:
+    """config/robots/<name>.yaml, checked; UsageError is one line with the file, the field and what is allowed."""
+    path = named_file("robots", name)
+    return checked(read(Robot, path), str(path))
+
+
+def load_chain(robot: Robot) -> Chain:
+    """The kinematic chain from the robot's base to its tool."""
+    return Chain.from_urdf(urdf_path(robot), robot.base_link, robot.tool_link, robot.joints)
+
+
+def urdf_path(robot: Robot) -> Path:
+    """The robot's URDF file in urdf/."""
+    folder = share_dir() / "urdf"
+    there = sorted(path.name for path in folder.glob("*.urdf"))
+    if robot.urdf not in there:
+        raise UsageError(f"robot {robot.name}: urdf: no {robot.urdf!r} in {folder}; there is {', '.join(there)}")
+    return folder / robot.urdf
+
+
+def checked(robot: Robot, where: str) -> Robot:
+    """`robot` if its fields fit together and its URDF fits it; UsageError begins with `where`."""
+    _check_numbers(robot, where)
+    urdf = read_urdf(urdf_path(robot))
+    for name in (*robot.joints, *(robot.gripper.joints if robot.gripper else ())):
+        if name not in urdf.joints:
+            raise UsageError(f"{where}: joints: {urdf.path.name} has no joint {name!r}; there is {', '.join(urdf.joints)}")
+    for field, link in (("base_link", robot.base_link), ("tool_link", robot.tool_link)):
+        if link not in urdf.links:
+            raise UsageError(f"{where}: {field}: {urdf.path.name} has no link {link!r}; there is {', '.join(urdf.links)}")
+    try:
+        Chain.from_urdf(urdf.path, robot.base_link, robot.tool_link, robot.joints)
+    except UsageError as error:
+        raise UsageError(f"{where}: joints: {error}") from None
+    _check_limits(robot, urdf, where)
+    return robot
+
+
+def _check_numbers(robot: Robot, where: str) -> None:
+    n = len(robot.joints)
+    if n == 0 or len(set(robot.joints)) < n:
+        raise UsageError(f"{where}: joints: one or more different names are expected")
+    _check_length(robot.home, n, f"{where}: home")
+    for field in fields(Limits):
+        values = getattr(robot.limits, field.name)
+        _check_length(values, n, f"{where}: limits.{field.name}")
+        if not field.name.startswith("position_"):
+            _check_above(values, 0.0, f"{where}: limits.{field.name}")
+    for name, mode in robot.modes.items():
+        _check_mode(mode, n, f"{where}: modes.{name}")
+    if robot.command_mode not in robot.modes:
+        raise UsageError(f"{where}: command_mode: {robot.command_mode!r} is not among modes; there is {', '.join(robot.modes)}")
+    _check_length(robot.plant.joint_damping, n, f"{where}: plant.joint_damping")
+    _check_above((robot.update_rate_hz,), 0.0, f"{where}: update_rate_hz")
+
+
+def _check_mode(mode: ModeConfig, n: int, where: str) -> None:
+    for field in ("action_scale", "stiffness", "damping"):
+        _check_length(getattr(mode, field), n, f"{where}.{field}")
+    _check_above(mode.action_scale, 0.0, f"{where}.action_scale")
+    _check_above((mode.variance,), 0.0, f"{where}.variance")
+
+
+def _check_length(values: Numbers, n: int, where: str) -> None:
+    if len(values) != n:
+        raise UsageError(f"{where}: {len(values)} numbers for {n} joints")
+    for value in values:
+        if not abs(value) < float("inf"):
+            raise UsageError(f"{where}: {value}: finite numbers are expected")
+
+
+def _check_above(values: Numbers, bound: float, where: str) -> None:
+    for value in values:
+        if not value > bound:
+            raise UsageError(f"{where}: {value}: numbers above {bound:g} are expected")
+
+
+def _check_limits(robot: Robot, urdf: Urdf, where: str) -> None:
+    limits = robot.limits
+    for i, name in enumerate(robot.joints):
+        joint, lower, upper = urdf.joints[name], limits.position_lower[i], limits.position_upper[i]
+        if not joint.lower <= lower < upper <= joint.upper:
+            raise UsageError(
+                f"{where}: limits: {name}: position {lower} to {upper}; {urdf.path.name} allows {joint.lower} to {joint.upper}"
+            )
+        for field, value, most in (("velocity", limits.velocity[i], joint.velocity), ("effort", limits.effort[i], joint.effort)):
+            if value > most:
+                raise UsageError(f"{where}: limits.{field}: {name}: {value}; {urdf.path.name} allows at most {most}")
+        if not lower <= robot.home[i] <= upper:
+            raise UsageError(f"{where}: home: {name}: {robot.home[i]} is outside limits {lower} to {upper}")
