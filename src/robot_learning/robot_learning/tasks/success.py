@@ -1,0 +1,21 @@
+"""When a task is done: where the first tool point is at the end of an episode of the noise-free policy."""
+
+import numpy as np
+
+from robot_learning.core.types import Array
+from robot_learning.tasks.description import TaskConfig
+
+
+def distance(task: TaskConfig, states: Array) -> Array:
+    """From the first tool point to its place at the target, (…) in m; states (…, dx)."""
+    points = 3 * len(task.tool_points)
+    start = states.shape[-1] - 2 * points
+    x, y, z = np.moveaxis(np.asarray(states)[..., start : start + 3], -1, 0)
+    return np.sqrt(x * x + y * y + z * z)
+
+
+def success(task: TaskConfig, states: Array, global_policy: bool) -> Array:
+    """Whether `states` (…, dx), the last of each episode, are near enough; a local controller has to be more exact."""
+    limit = task.success_distance_global if global_policy else task.success_distance
+    near: Array = distance(task, states) < limit
+    return near
