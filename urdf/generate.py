@@ -68,9 +68,10 @@ def _link(root: xml.Element, table: Table, name: str, link: Table) -> None:
         end = np.eye(3)["xyz".index(capsule["axis"])] * capsule["length"] / 2
         center = np.array(capsule["center"], dtype=float)
         radius = _text(capsule["radius"])
-        shape = _collision(element, center, ALONG[capsule["axis"]])
-        xml.SubElement(shape, "cylinder", radius=radius, length=_text(capsule["length"]))
-        for offset in (-end, end):
+        if capsule["length"] > 0:
+            shape = _collision(element, center, ALONG[capsule["axis"]])
+            xml.SubElement(shape, "cylinder", radius=radius, length=_text(capsule["length"]))
+        for offset in (-end, end) if capsule["length"] > 0 else (end,):
             xml.SubElement(_collision(element, center + offset, (0.0, 0.0, 0.0)), "sphere", radius=radius)
     for box in link.get("boxes", []):
         shape = _collision(element, np.array(box["center"], dtype=float), (0.0, 0.0, 0.0))
@@ -79,7 +80,7 @@ def _link(root: xml.Element, table: Table, name: str, link: Table) -> None:
 
 def _collision(element: xml.Element, xyz: Any, rpy_pi: Any) -> xml.Element:
     collision = xml.SubElement(element, "collision")
-    _origin(collision, xyz, rpy_pi)
+    _origin(collision, np.round(xyz, 9), rpy_pi)
     return xml.SubElement(collision, "geometry")
 
 
@@ -126,14 +127,12 @@ def _origin(element: xml.Element, xyz: Any, rpy_pi: Any) -> None:
 
 
 def _text(*values: float) -> str:
-    return " ".join(np.format_float_positional(float(value) + 0.0, trim="-") for value in values)
+    return " ".join(np.format_float_positional(round(float(value), 18) + 0.0, trim="-") for value in values)
 
 
 def files() -> Iterator[tuple[Path, str]]:
     """Every generated file with its content."""
     for robot in ROBOTS:
-        if not (HERE / "tables" / f"{robot}.yaml").exists():
-            continue
         table = read_table(robot)
         yield HERE / f"{robot}.urdf", urdf_text(table)
         for name, link in table["links"].items():

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MATERIALS = {"white": "0.98 0.98 0.97 1", "dark": "0.22 0.23 0.25 1", "silver": "0.72 0.73 0.75 1", "blue": "0.36 0.56 0.74 1"}
+MATERIALS = {"white": "0.98 0.98 0.97 1", "dark": "0.22 0.23 0.25 1", "silver": "0.8 0.81 0.83 1", "blue": "0.36 0.56 0.74 1"}
 SIDES = 12
 Array = NDArray[np.float64]
 
