@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pybullet
+from numpy.typing import NDArray
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.types import Array, JointState
+from robot_learning.robots.camera import CameraConfig, parent_link, render
 from robot_learning.robots.description import Robot
 from robot_learning.robots.held_tools import prepared_urdf
 from robot_learning.robots.joint_trajectory import Point, streamed
@@ -78,6 +80,8 @@ class BulletArm:
             pybullet.changeDynamics(self._body, link, linearDamping=0.0, angularDamping=0.0, jointDamping=0.0, physicsClientId=client)
         if block is not None:
             pybullet.changeDynamics(self._body, self._links["peg"], lateralFriction=1.0, physicsClientId=client)
+        for link in (-1, self._joints[0]):  # they stand in the table's mounting hole; the first joint only turns about its axis
+            pybullet.setCollisionFilterPair(self._body, self.scene.table, link, -1, 0, physicsClientId=client)
         self._snapshot = pybullet.saveState(physicsClientId=client)
 
     def _index_joints(self) -> None:
@@ -215,11 +219,15 @@ class BulletArm:
         """(4, 4) pose of the tool link in the base frame, m."""
         return self.link_pose(self.robot.tool_link)
 
+    def render(self, camera: CameraConfig) -> NDArray[np.uint8]:
+        """(h, w, 3) rgb picture."""
+        return render(self._client, camera, self.link_pose(parent_link(camera, self.robot)))
+
     def contacts(self) -> list[Contact]:
         """What the arm touches in the scene after the last physics step."""
         names = {index: name for name, index in self._links.items()}
         points = pybullet.getContactPoints(bodyA=self._body, physicsClientId=self._client)
-        return [Contact(names[p[3]], self.scene.names[p[2]], p[9]) for p in points if p[2] in self.scene.names]
+        return [Contact(names[p[3]], self.scene.names[p[2]], p[9]) for p in points if p[2] in self.scene.names and p[9] > 0.0]
 
     def close(self) -> None:
         """Free the physics client."""

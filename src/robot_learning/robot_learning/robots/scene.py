@@ -19,7 +19,7 @@ TABLE_CENTER, TABLE_HALF = (0.3, 0.0, -0.02), (0.75, 0.75, 0.02)  # m; its top i
 FLOOR_Z = -0.75  # m
 
 TABLE_COLOR: Color = (0.62, 0.53, 0.43, 1.0)
-FLOOR_COLOR: Color = (0.82, 0.84, 0.86, 1.0)
+FLOOR_COLOR: Color = (0.56, 0.60, 0.64, 1.0)
 BLOCK_COLOR: Color = (0.20, 0.42, 0.62, 1.0)
 PLINTH_COLOR: Color = (0.45, 0.48, 0.52, 1.0)
 TARGET_COLOR: Color = (0.90, 0.22, 0.12, 1.0)
@@ -47,14 +47,14 @@ class Scene:
         """Build the table and, for a task, its marker or its block."""
         self._client = client
         self.names: dict[int, str] = {}
-        self._box("floor", (4.0, 4.0, 0.01), (0.0, 0.0, FLOOR_Z - 0.01), FLOOR_COLOR)
-        self._box("table", TABLE_HALF, TABLE_CENTER, TABLE_COLOR)
+        self._box("floor", (12.0, 12.0, 0.01), (0.0, 0.0, FLOOR_Z - 0.01), FLOOR_COLOR)
+        self.table = self._box("table", TABLE_HALF, TABLE_CENTER, TABLE_COLOR)
         self._block = block
         self._moving: list[tuple[int, Array]] = []  # body, its position in the target's frame
         if block is not None:
             self._build_block(block)
         elif task is not None:
-            self._moving.append((self._sphere("target", 0.015, TARGET_COLOR), np.zeros(3)))
+            self._moving.append((self._sphere("target", 0.025, TARGET_COLOR), np.zeros(3)))
 
     def place(self, target: Array) -> None:
         """Put marker or block where the tool frame has to go, (4, 4) in the base frame."""
