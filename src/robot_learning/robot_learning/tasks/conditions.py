@@ -1,4 +1,9 @@
-"""Starts and goals of a task, drawn by seed: condition i of a split is the same whatever else is drawn."""
+"""Starts and goals of a task, drawn by seed: condition i of a split is the same whatever else is drawn.
+
+Each target alone is uniform in its region, and together they cover it evenly: they are the Kronecker sequence of the generalized
+golden ratio (Roberts 2018), shifted by a random vector that depends on seed and split. Few training targets thus leave no large
+hole, and the held-out ones are independent of them.
+"""
 
 from typing import Literal
 
@@ -12,6 +17,7 @@ from robot_learning.tasks.description import Condition, TaskConfig
 
 Split = Literal["train", "heldout"]
 SPLITS: dict[Split, int] = {"train": 0, "heldout": 1}
+GOLDEN = 1.2207440846057596 ** -np.arange(1.0, 4.0)  # the root of g⁴ = g + 1
 ATTEMPTS = 100
 MARGIN = 0.05  # rad, from the joints' limits
 TOLERANCE = 1e-6  # m and rad
@@ -24,16 +30,21 @@ def draw(task: TaskConfig, robot: Robot, chain: Chain, split: Split, count: int,
     start = _solve(chain, robot, home, middle)
     if start is None:
         raise UsageError(f"task {task.name}: start_offset {task.start_offset}: {robot.name} cannot go there from home")
-    return [_condition(task, robot, chain, start, f"{split}-{i}", np.random.default_rng([seed, SPLITS[split], i])) for i in range(count)]
+    return [_condition(task, robot, chain, start, split, i, seed) for i in range(count)]
 
 
-def _condition(task: TaskConfig, robot: Robot, chain: Chain, start: Array, name: str, rng: np.random.Generator) -> Condition:
+def _condition(task: TaskConfig, robot: Robot, chain: Chain, start: Array, split: Split, index: int, seed: int) -> Condition:
     tool = chain.pose(start)
+    lower, upper = np.array(task.target_lower), np.array(task.target_upper)
+    shift = np.random.default_rng([seed, SPLITS[split]]).random(3)
+    rng = np.random.default_rng([seed, SPLITS[split], index])
+    place = (shift + index * GOLDEN) % 1.0
     for _ in range(ATTEMPTS):
         initial = start + rng.uniform(-task.start_jitter, task.start_jitter, len(start))
-        target = _offset(tool, rng.uniform(task.target_lower, task.target_upper))
+        target = _offset(tool, lower + place * (upper - lower))
         if _inside(robot, initial) and _solve(chain, robot, initial, target) is not None:
-            return Condition(name, initial, target, _parameters(task))
+            return Condition(f"{split}-{index}", initial, target, _parameters(task))
+        place = rng.random(3)
     raise UsageError(f"task {task.name}: target_lower, target_upper: {robot.name} reached none of {ATTEMPTS} targets in that region")
 
 

@@ -1,0 +1,152 @@
+"""Gaussian mixtures by expectation-maximization, fast on thousands of points with tens of dimensions.
+
+Points are standardized, the densities of all components come from one matrix product in float32, and a component only sums over
+the points that belong to it: in many dimensions nearly every point belongs to one or two. Factors and covariances are float64.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from robot_learning.core.gaussian import Normal
+from robot_learning.core.matrices import inverse_root, transpose
+from robot_learning.core.types import Array
+
+BELONGS = 1e-3  # a point counts for the components that explain at least so much of it
+ROUNDING = 1e-8  # a dimension that varies less than this part of its magnitude is constant
+
+
+class Mixture(NamedTuple):
+    """K components over D dimensions, in the points' own units."""
+
+    weights: Array  # (K,), they sum to 1
+    means: Array  # (K, D)
+    covariances: Array  # (K, D, D)
+
+
+class Fit(NamedTuple):
+    """A mixture and how the fit went."""
+
+    mixture: Mixture
+    log_likelihood: list[float]  # per point in standardized units, before each iteration
+
+
+def scales(points: Array) -> tuple[Array, Array]:
+    """Mean (D,) and standard deviation (D,) of points (M, D); a dimension that is constant to rounding gets the scale 1."""
+    center = np.mean(points, axis=0)
+    deviation = np.std(points, axis=0)
+    varies = deviation > ROUNDING * np.max(np.abs(points), axis=0)
+    return center, np.where(varies, deviation, 1.0)
+
+
+def fit(points: Array, count: int, seed: int, start: Mixture | None = None, floor: float = 1e-4, iterations: int = 10) -> Fit:
+    """A mixture of `count` components of points (M, D); from `start`, where given, or from k-means.
+
+    floor: variance added to every dimension of every component, in standardized units. Iterations end early when the likelihood
+    of a point rises by less than a thousandth.
+    """
+    center, scale = scales(points)
+    z = ((points - center) / scale).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    mixture = _seeded(z, count, rng, floor) if start is None else _revived(_shifted(start, center, scale), z, rng, floor)
+    history: list[float] = []
+    for _ in range(iterations):
+        log_joint = _log_joint(z, mixture)
+        responsibilities, log_density = _normalized(log_joint)
+        history.append(float(np.mean(log_density)))
+        if len(history) > 1 and history[-1] - history[-2] < 1e-3:
+            break
+        mixture = _maximized(z, responsibilities, floor)
+    return Fit(Mixture(mixture.weights, mixture.means * scale + center, mixture.covariances * scale[:, None] * scale), history)
+
+
+def responsibilities(mixture: Mixture, points: Array) -> Array:
+    """How much of each point (…, D) each component explains, (…, K); each row sums to 1."""
+    scale = np.sqrt(np.mean(np.diagonal(mixture.covariances, axis1=-2, axis2=-1), axis=0))
+    center = mixture.weights @ mixture.means
+    z = ((points - center) / scale).reshape(-1, points.shape[-1]).astype(np.float32)
+    shares, _ = _normalized(_log_joint(z, _shifted(mixture, center, scale)))
+    return shares.reshape(*points.shape[:-1], -1).astype(float)
+
+
+def moments(mixture: Mixture, shares: Array) -> Normal:
+    """Mean (…, D) and covariance (…, D, D) of the mixture with weights `shares` (…, K)."""
+    count, dim = mixture.means.shape
+    flat = shares.reshape(-1, count)
+    center = mixture.weights @ mixture.means
+    offset = mixture.means - center
+    second = mixture.covariances + offset[:, :, None] * offset[:, None, :]
+    mean = flat @ offset
+    covariance = (flat @ second.reshape(count, -1)).reshape(-1, dim, dim) - mean[:, :, None] * mean[:, None, :]
+    return Normal((mean + center).reshape(*shares.shape[:-1], dim), covariance.reshape(*shares.shape[:-1], dim, dim))
+
+
+def _log_joint(z: Array, mixture: Mixture) -> Array:
+    """log (weight · density) of points (M, D) under each component: (M, K), float32."""
+    dim = z.shape[1]
+    R, _ = inverse_root(mixture.covariances)
+    with np.errstate(divide="ignore"):
+        constant = np.log(mixture.weights) + np.sum(np.log(np.diagonal(R, axis1=-2, axis2=-1)), axis=-1) - 0.5 * dim * np.log(2 * np.pi)
+    result = np.empty((len(z), len(constant)), dtype=np.float32)
+    for j, (root, mean) in enumerate(zip(R, mixture.means, strict=True)):
+        white = z @ root.T.astype(np.float32)
+        white -= (root @ mean).astype(np.float32)
+        result[:, j] = -0.5 * np.einsum("md,md->m", white, white)
+    return result + constant.astype(np.float32)
+
+
+def _normalized(log_joint: Array) -> tuple[Array, Array]:
+    largest = np.max(log_joint, axis=1, keepdims=True)
+    shares = np.exp(log_joint - largest)
+    total = np.sum(shares, axis=1, keepdims=True)
+    return shares / total, (largest + np.log(total))[:, 0]
+
+
+def _maximized(z: Array, shares: Array, floor: float) -> Mixture:
+    count, dim = shares.shape[1], z.shape[1]
+    weights, means, covariances = np.zeros(count), np.zeros((count, dim)), np.tile(np.eye(dim), (count, 1, 1))
+    for j in range(count):
+        mine = np.flatnonzero(shares[:, j] > BELONGS)
+        total = float(np.sum(shares[mine, j], dtype=float))
+        if total < 1.0:  # empty: no weight, until the next fit revives it
+            continue
+        part = shares[mine, j, None]
+        mean = np.sum(part * z[mine], axis=0, dtype=float) / total
+        centred = (z[mine] - mean.astype(np.float32)) * np.sqrt(part)
+        weights[j], means[j] = total, mean
+        covariances[j] = (centred.T @ centred).astype(float) / total + floor * np.eye(dim)
+    return Mixture(weights / np.sum(weights), means, covariances)
+
+
+def _seeded(z: Array, count: int, rng: np.random.Generator, floor: float) -> Mixture:
+    """Components around centres that k-means++ chooses and four of Lloyd's iterations move."""
+    centres = z[rng.integers(len(z))][None]
+    nearest = np.full(len(z), np.inf, dtype=np.float32)
+    while len(centres) < min(count, len(z)):
+        nearest = np.minimum(nearest, np.sum((z - centres[-1]) ** 2, axis=1))
+        cumulative = np.cumsum(nearest, dtype=float)
+        centres = np.vstack([centres, z[min(int(np.searchsorted(cumulative, rng.random() * cumulative[-1])), len(z) - 1)]])
+    one_hot = np.eye(len(centres), dtype=np.float32)
+    for _ in range(4):
+        member = one_hot[np.argmin(np.sum(centres**2, axis=1) - 2 * (z @ centres.T), axis=1)]
+        sizes = np.sum(member, axis=0)
+        centres = np.where(sizes[:, None] > 0, (member.T @ z) / np.maximum(sizes, 1)[:, None], centres)
+    return _maximized(z, member, floor)
+
+
+def _revived(mixture: Mixture, z: Array, rng: np.random.Generator, floor: float) -> Mixture:
+    """`mixture` with its empty components placed, small and round, on points that the others explain worst."""
+    weights, means, covariances = (np.array(part) for part in mixture)
+    empty = np.flatnonzero(weights * len(z) < 1.0)
+    covariances += floor * np.eye(z.shape[1])
+    if len(empty) == 0 or len(empty) == len(weights):
+        return Mixture(weights, means, covariances) if len(empty) == 0 else _seeded(z, len(weights), rng, floor)
+    _, density = _normalized(_log_joint(z, Mixture(weights, means, covariances)))
+    means[empty] = z[np.argsort(density)[: len(empty)]]
+    covariances[empty] = np.eye(z.shape[1]) / len(weights)
+    weights[empty] = 1.0 / len(z)
+    return Mixture(weights / np.sum(weights), means, covariances)
+
+
+def _shifted(mixture: Mixture, center: Array, scale: Array) -> Mixture:
+    return Mixture(mixture.weights, (mixture.means - center) / scale, mixture.covariances / (scale[:, None] * scale))
