@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from robot_learning.core.canonical import canonical_pose
 from robot_learning.core.errors import UsageError
 from robot_learning.core.kinematics import Chain
 from robot_learning.core.types import Array
