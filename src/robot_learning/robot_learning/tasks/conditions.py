@@ -42,7 +42,7 @@ def _condition(task: TaskConfig, robot: Robot, chain: Chain, start: Array, split
     place = (shift + index * GOLDEN) % 1.0
     for _ in range(ATTEMPTS):
         initial = start + rng.uniform(-task.start_jitter, task.start_jitter, len(start))
-        target = _offset(tool, lower + place * (upper - lower))
+        target = canonical_pose(_offset(tool, lower + place * (upper - lower)))  # as messages carry it
         if _inside(robot, initial) and _solve(chain, robot, initial, target) is not None:
             return Condition(f"{split}-{index}", initial, target, _parameters(task))
         place = rng.random(3)
