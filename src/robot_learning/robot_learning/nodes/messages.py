@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Pose, PoseStamped
-from numpy.typing import NDArray
 from robot_learning_interfaces.msg import (
     Condition as ConditionMessage,
 )
@@ -20,6 +19,7 @@ from robot_learning_interfaces.msg import (
 from robot_learning_interfaces.msg import (
     Keypoints as KeypointsMessage,
 )
+from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMessage
 from sensor_msgs.msg import JointState as JointStateMessage
 from std_msgs.msg import Float64MultiArray
@@ -40,17 +40,23 @@ from robot_learning.data.messages import (
     linear_gaussian,
     stamp_ns,
 )
+from robot_learning.robots.camera import CameraConfig, matrices
+from robot_learning.robots.joint_trajectory import Point
 from robot_learning.tasks.description import Condition
 
 __all__ = [
     "BadMessage",
     "condition",
+    "counts",
     "image",
     "joint_command",
     "joint_state",
     "keypoints",
     "linear_gaussian",
+    "pose",
+    "set_counts",
     "stamp_ns",
+    "to_camera_info",
     "to_condition",
     "to_float_array",
     "to_gate_status",
@@ -64,6 +70,7 @@ __all__ = [
     "to_time",
     "to_trajectory",
     "to_weights_part",
+    "trajectory",
 ]
 
 
@@ -186,6 +193,24 @@ def to_image(pixels: Image, stamp: int, frame: str) -> ImageMessage:
     return message
 
 
+def to_camera_info(camera: CameraConfig, stamp: int) -> CameraInfo:
+    """sensor_msgs/CameraInfo of a camera without distortion."""
+    values = matrices(camera)
+    message = CameraInfo(width=camera.width, height=camera.height, distortion_model="plumb_bob", d=doubles(values.D))
+    message.k, message.r, message.p = np.array(values.K), np.array(values.R), np.array(values.P)
+    message.header.stamp, message.header.frame_id = to_time(stamp), camera.optical_frame
+    return message
+
+
+def trajectory(message: Any) -> tuple[list[str], list[Point], int]:
+    """Joint names, points and stamp [ns] of a JointTrajectory; whether they make sense is the controller's to say."""
+    points = [
+        Point(stamp_ns(point.time_from_start), np.array(point.positions).tolist(), np.array(point.velocities).tolist())
+        for point in message.points
+    ]
+    return list(message.joint_names), points, stamp_ns(message.header.stamp)
+
+
 def to_keypoints(value: Keypoints) -> KeypointsMessage:
     """Keypoints."""
     message = KeypointsMessage(u=singles(value.points[:, 0]), v=singles(value.points[:, 1]), confidence=singles(value.confidence))
@@ -198,15 +223,20 @@ def to_weights_part(policy: str, version: int, sha256: str, index: int, count: i
     return WeightsPart(policy=policy, version=version, sha256=sha256, index=index, count=count, data=array("B", data))
 
 
-def to_gate_status(armed: bool, reason: str, counts: Mapping[str, int], stamp: int) -> GateStatus:
-    """GateStatus from the gate's counts, of which "passed", "changed" and "refused" have fields of their own."""
-    kinds = {name: count for name, count in counts.items() if name not in ("passed", "changed", "refused")}
+def to_gate_status(armed: bool, reason: str, totals: Mapping[str, int], stamp: int) -> GateStatus:
+    """GateStatus from the gate's totals, of which "passed", "changed" and "refused" have fields of their own."""
+    kinds = {name: count for name, count in totals.items() if name not in ("passed", "changed", "refused")}
     message = GateStatus(armed=armed, reason=reason, names=list(kinds), counts=array("Q", kinds.values()))
-    message.passed, message.changed, message.refused = (counts.get(name, 0) for name in ("passed", "changed", "refused"))
+    message.passed, message.changed, message.refused = (totals.get(name, 0) for name in ("passed", "changed", "refused"))
     message.header.stamp = to_time(stamp)
     return message
 
 
-def uint64s(values: Any) -> NDArray[np.uint64]:
-    """Counts of a message."""
-    return np.asarray(values, dtype=np.uint64)
+def set_counts(response: Any, counts: Mapping[str, int]) -> None:
+    """Fills count_names and counts of a service's response or an action's result."""
+    response.count_names, response.counts = list(counts), array("Q", counts.values())
+
+
+def counts(response: Any) -> dict[str, int]:
+    """The counts of such a response."""
+    return dict(zip(response.count_names, map(int, response.counts), strict=True))

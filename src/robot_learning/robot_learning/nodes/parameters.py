@@ -10,7 +10,7 @@ from rclpy.node import Node
 from robot_learning.core.errors import UsageError
 
 CHOICES = {"clock": ("lockstep", "realtime"), "backend": ("sim", "mock", "real", "replay")}
-DEFAULTS = {"robot": "", "task": "", "clock": "lockstep", "backend": "sim", "run_dir": "", "config_file": ""}
+DEFAULTS = {"robot": "", "task": "", "clock": "lockstep", "backend": "sim", "run_dir": "", "config_file": "", "cameras": ""}
 MEANINGS = {
     "robot": "name in config/robots",
     "task": "name in config/tasks",
@@ -18,6 +18,7 @@ MEANINGS = {
     "backend": "sim, mock, real or replay",
     "run_dir": "folder of this run",
     "config_file": "experiment file",
+    "cameras": "names in config/cameras, with commas between them",
 }
 
 
@@ -30,6 +31,9 @@ class Parameters(NamedTuple):
     backend: str
     run_dir: str
     config_file: str
+    camera: str
+    weights: str
+    cameras: str
 
 
 def declare(node: Node, *required: str, optional: tuple[str, ...] = ()) -> Parameters:

@@ -131,10 +131,9 @@ class BulletArm:
             return self.send_trajectory(self.robot.joints, streamed(values, round(period * 1e9)))
         return self.controllers.command(mode, values, self.time_ns, self._states()[0])
 
-    def send_trajectory(self, names: Sequence[str], points: Sequence[Point], delay_ns: int = 0) -> str:
-        """One message for the joint trajectory controller that starts `delay_ns` from now; the reason if it is refused, else ""."""
-        stamp_ns = self.time_ns + delay_ns if delay_ns else 0
-        return self.controllers.trajectory(names, points, stamp_ns, self.time_ns, self._states())
+    def send_trajectory(self, names: Sequence[str], points: Sequence[Point], start_ns: int | None = None) -> str:
+        """One message for the joint trajectory controller; the reason if it is refused, else "". `start_ns` None: now."""
+        return self.controllers.trajectory(names, points, start_ns, self.time_ns, self._states())
 
     def step(self, substeps: int = 1) -> None:
         """Advance the physics by `substeps` of 1/physics_hz each."""
@@ -164,6 +163,7 @@ class BulletArm:
 
         A commanded velocity moves a position of its own, so that the arm does not sink at zero velocity.
         """
+        target: Sequence[float]
         if setpoint.kind == "position":
             target, ahead = setpoint.values, setpoint.velocities or self._zeros
             self._hold = None

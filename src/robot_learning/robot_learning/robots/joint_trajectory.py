@@ -65,30 +65,30 @@ def _hermite(s: float, span: float, p0: Values, p1: Values, v0: Values, v1: Valu
 def accept(
     names: Sequence[str],
     points: Sequence[Point],
-    stamp_ns: int,
+    start_ns: int | None,
     joints: Sequence[str],
     now_ns: int,
     measured: tuple[Sequence[float], Sequence[float]],
 ) -> JointTrajectory:
     """The trajectory that a message stands for, in the order of `joints`, from the `measured` positions and velocities at `now_ns`.
 
+    `start_ns` is the message's stamp on the clock of `now_ns`; None (stamp 0) starts now.
+
     Raises:
         InvalidTrajectory: the message breaks one of the rules.
     """
     order = _order(names, joints)
-    start_ns = stamp_ns or now_ns
-    _check_times(points, start_ns, stamp_ns, now_ns)
+    _check_times(points, start_ns, now_ns)
+    start_ns = now_ns if start_ns is None else start_ns
     _check_points(points, len(joints))
-    times, positions, velocities = [now_ns], [tuple(map(float, measured[0]))], [tuple(map(float, measured[1]))]
-    knots: list[Values | None] = list(velocities)
-    for point in points:
-        at = start_ns + point.time_ns
-        if at <= times[-1] and len(times) == 1:  # the measured state only matters before the first point
-            times, positions, knots = [], [], []
-        times.append(at)
-        positions.append(tuple([float(point.positions[i]) for i in order]))
-        knots.append(tuple([float(point.velocities[i]) for i in order]) if point.velocities else None)
-    return JointTrajectory(times, positions, knots)
+    times = [start_ns + point.time_ns for point in points]
+    positions = [tuple([float(point.positions[i]) for i in order]) for point in points]
+    velocities = [tuple([float(point.velocities[i]) for i in order]) if len(point.velocities) else None for point in points]
+    if times[0] > now_ns:  # the measured state only matters before the first point
+        times.insert(0, now_ns)
+        positions.insert(0, tuple(map(float, measured[0])))
+        velocities.insert(0, tuple(map(float, measured[1])))
+    return JointTrajectory(times, positions, velocities)
 
 
 def _order(names: Sequence[str], joints: Sequence[str]) -> list[int]:
@@ -99,7 +99,7 @@ def _order(names: Sequence[str], joints: Sequence[str]) -> list[int]:
     return [list(names).index(joint) for joint in joints]
 
 
-def _check_times(points: Sequence[Point], start_ns: int, stamp_ns: int, now_ns: int) -> None:
+def _check_times(points: Sequence[Point], start_ns: int | None, now_ns: int) -> None:
     if not points:
         raise InvalidTrajectory("no points")
     if points[0].time_ns < 0:
@@ -107,7 +107,7 @@ def _check_times(points: Sequence[Point], start_ns: int, stamp_ns: int, now_ns: 
     for index in range(1, len(points)):
         if points[index].time_ns <= points[index - 1].time_ns:
             raise InvalidTrajectory(f"time_from_start of point {index} is not after that of point {index - 1}")
-    if stamp_ns and start_ns + points[-1].time_ns < now_ns:
+    if start_ns is not None and start_ns + points[-1].time_ns < now_ns:
         raise InvalidTrajectory("the trajectory ends in the past")
 
 

@@ -72,14 +72,19 @@ class RobotControllers:
         return ""
 
     def trajectory(
-        self, names: Sequence[str], points: Sequence[Point], stamp_ns: int, now_ns: int, measured: tuple[Sequence[float], Sequence[float]]
+        self,
+        names: Sequence[str],
+        points: Sequence[Point],
+        start_ns: int | None,
+        now_ns: int,
+        measured: tuple[Sequence[float], Sequence[float]],
     ) -> str:
-        """A message on the topic of the joint trajectory controller; `measured` positions and velocities."""
+        """A message on the topic of the joint trajectory controller; `start_ns` None: now; `measured` positions and velocities."""
         refusal = self._refusal("trajectory")
         if refusal:
             return refusal
         try:
-            self._trajectory = accept(names, points, stamp_ns, self._joints, now_ns, measured)
+            self._trajectory = accept(names, points, start_ns, self._joints, now_ns, measured)
         except InvalidTrajectory as error:
             return f"{error}: the message is dropped"
         self._commanded_ns = None  # a trajectory ends by itself

@@ -1,0 +1,168 @@
+"""The node `simulator`: a PyBullet arm behind the topics and controllers of a ros2_control robot."""
+
+import sys
+from functools import partial
+from typing import Any
+
+from robot_learning_interfaces.msg import EpisodeStatus
+from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
+
+from robot_learning.core.errors import UsageError
+from robot_learning.nodes.messages import BadMessage, condition, trajectory
+from robot_learning.nodes.parameters import declare
+from robot_learning.nodes.qos import CONTROL_READER, LATCHED
+from robot_learning.nodes.simulated_topics import SimulatedTopics
+from robot_learning.nodes.spin import GraphNode, run, steady_ns
+from robot_learning.robots.bullet_arm import BulletArm
+from robot_learning.run.config import named_file, read
+from robot_learning.run.robots import load_robot, urdf_path
+from robot_learning.tasks.description import TaskConfig
+
+REALTIME_HZ = 120  # of the joint states in realtime
+MAX_LAG_S = 0.1  # in realtime: what the physics does not catch up
+SECOND = 1_000_000_000
+
+
+class Simulator(GraphNode):
+    """Realtime: physics on the steady clock, stamps of the wall clock. Lockstep: one physics tick per command, time of its own."""
+
+    def __init__(self) -> None:
+        """Load the robot and offer its topics."""
+        super().__init__("simulator")
+        parameters = declare(self, "robot", optional=("task", "clock", "cameras"))
+        self._robot = load_robot(parameters.robot)
+        self._lockstep = parameters.clock == "lockstep"
+        self._task_name = ""
+        self._load(parameters.task)
+        self._now_ns = 0  # in lockstep: the stamp of the next or last joint state
+        self._episode, self._running, self._steps, self._horizon, self._substeps = "", False, 0, 0, 0
+        self._counts = {"commands": 0, "refused": 0}
+        self._topics = SimulatedTopics(self, self._robot, with_clock=self._lockstep)
+        self._topics.cameras([name for name in parameters.cameras.split(",") if name])
+        for mode, config in self._robot.modes.items():
+            kind = JointTrajectory if mode == "trajectory" else Float64MultiArray
+            self.create_subscription(kind, config.topic, partial(self._on_command, mode), CONTROL_READER)
+        self.create_service(PrepareEpisode, "~/prepare", self._on_prepare)
+        self.create_service(FinishEpisode, "~/finish", self._on_finish)
+        if self._lockstep:
+            self.create_subscription(EpisodeStatus, "/episode_status", self._on_status, LATCHED)
+        else:
+            self.period_ns = SECOND // REALTIME_HZ
+            self._origin_ns, self._done, self._ticks = steady_ns(), 0, 0
+
+    def _load(self, task_name: str) -> None:
+        """The arm with the scene of a task; without one, the arm alone."""
+        task = read(TaskConfig, named_file("tasks", task_name)) if task_name else None
+        if task_name == self._task_name and hasattr(self, "_arm"):
+            return
+        arm = BulletArm(self._robot, urdf_path(self._robot), task, watchdog=not self._lockstep)
+        if hasattr(self, "_arm"):
+            self._arm.close()
+        self._arm, self._task, self._task_name = arm, task, task_name
+
+    def _on_prepare(self, request: Any, response: Any) -> Any:
+        """Reset to the condition; in lockstep the first joint state waits for the episode to run."""
+        self._running = False
+        try:
+            self._prepare(request)
+        except (UsageError, BadMessage) as error:
+            self._episode = ""
+            response.ok, response.message = False, str(error)
+            return response
+        self._episode = request.episode
+        response.ok = True
+        return response
+
+    def _prepare(self, request: Any) -> None:
+        if request.robot != self._robot.name:
+            raise UsageError(f"simulator: the robot here is {self._robot.name!r}, not {request.robot!r}")
+        start = condition(request.condition)
+        if len(start.initial_positions) != len(self._robot.joints):
+            raise UsageError(f"simulator: {len(start.initial_positions)} initial positions for {len(self._robot.joints)} joints")
+        self._load(request.task)
+        assert self._task is not None
+        self._substeps = self._substeps_of(self._task)
+        self._horizon = request.horizon or self._task.horizon
+        self._steps, self._counts = 0, dict.fromkeys(self._counts, 0)
+        self._arm.reset(start)
+        if self._lockstep:  # every episode begins at a whole second, after a gap
+            self._now_ns = (self._now_ns // SECOND + 2) * SECOND
+            self._topics.cameras(list(request.cameras))
+        elif request.cameras:
+            self._topics.cameras(list(request.cameras))
+        self._topics.target(start.target, self._stamp_ns())
+
+    def _substeps_of(self, task: TaskConfig) -> int:
+        substeps = round(self._arm.physics_hz / task.rate_hz)
+        if self._lockstep and abs(substeps * task.rate_hz - self._arm.physics_hz) > 1e-9:
+            raise UsageError(f"task {task.name}: rate_hz {task.rate_hz:g}: in lockstep it must divide {self._arm.physics_hz}")
+        return substeps
+
+    def _on_finish(self, request: Any, response: Any) -> Any:
+        response.ok = request.episode == self._episode
+        response.message = "" if response.ok else f"simulator: the episode here is {self._episode!r}"
+        if response.ok:
+            self._running, self._episode = False, ""
+            response.count_names = [f"simulator.{name}" for name in self._counts]
+            response.counts = list(self._counts.values())
+        return response
+
+    def _on_status(self, status: Any) -> None:
+        """In lockstep the manager's "running" brings the first joint state."""
+        if status.state == "running" and status.episode == self._episode != "" and not self._running and self._steps == 0:
+            self._running = True
+            self._topics.look_for_readers()
+            self._topics.state(self._arm, self._now_ns)
+
+    def _on_command(self, mode: str, message: Any) -> None:
+        if self._lockstep and not self._running:
+            return
+        self._counts["commands"] += 1
+        if mode == "trajectory":
+            names, points, stamp = trajectory(message)
+            refusal = self._arm.send_trajectory(names, points, self._arm.time_ns + stamp - self._stamp_ns() if stamp else None)
+        else:
+            refusal = self._arm.send(mode, message.data)
+        if refusal:
+            self._counts["refused"] += 1
+            self.get_logger().warning(f"{self._robot.modes[mode].topic}: {refusal}", throttle_duration_sec=1.0)
+        elif self._lockstep:
+            self._step()
+
+    def _step(self) -> None:
+        """One tick of lockstep; after the horizon time stands still."""
+        self._arm.step(self._substeps)
+        self._now_ns += self._substeps * SECOND // self._arm.physics_hz
+        self._steps += 1
+        self._running = self._steps < self._horizon
+        self._topics.state(self._arm, self._now_ns)
+
+    def tick(self, now_ns: int) -> None:
+        """Realtime: the physics up to now."""
+        hz = self._arm.physics_hz
+        due = (now_ns - self._origin_ns) * hz // SECOND - self._done
+        self._done += due
+        self._arm.step(min(due, round(MAX_LAG_S * hz)))
+        if self._ticks % REALTIME_HZ == 0:
+            self._topics.look_for_readers()
+        cameras = [name for name, rate in self._topics.rates().items() if self._ticks % max(1, round(REALTIME_HZ / rate)) == 0]
+        self._ticks += 1
+        self._topics.state(self._arm, self._stamp_ns(), cameras)
+
+    def _stamp_ns(self) -> int:
+        return self._now_ns if self._lockstep else int(self.get_clock().now().nanoseconds)
+
+    def close(self) -> None:
+        """Free the physics."""
+        self._arm.close()
+
+
+def main() -> None:
+    """Run the node."""
+    sys.exit(run(Simulator))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""The simulator node in lockstep and in realtime, over DDS, in processes of their own."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.ros
+ROOT = Path(__file__).parents[2]
+
+
+def environment(domain: int) -> dict[str, str]:
+    profile = ROOT / "config" / "fastdds.xml"
+    return os.environ | {
+        "ROS_DOMAIN_ID": str(domain),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "PYTHONPATH": str(ROOT / "src" / "robot_learning"),
+        "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile),
+    }
+
+
+def simulator(domain: int, clock: str) -> Iterator[int]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "robot_learning.nodes.simulator", "--ros-args", "-p", "robot:=fr3", "-p", f"clock:={clock}"],
+        env=environment(domain),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield domain
+        process.terminate()
+        assert process.wait(3.0) == 0
+
+
+@pytest.fixture(scope="module")
+def lockstep() -> Iterator[int]:
+    yield from simulator(20, "lockstep")
+
+
+def command(domain: int, script: list[dict]) -> list[dict]:
+    commander = Path(__file__).parent / "lockstep_commander.py"
+    result = subprocess.run(
+        [sys.executable, str(commander), json.dumps(script)], env=environment(domain), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_same_commands_give_bit_equal_states_and_exact_stamps(lockstep: int) -> None:
+    first, other, again = command(lockstep, [{"horizon": 100}, {"horizon": 30}, {"horizon": 100}])
+    assert first["states"] == again["states"] == 101
+    assert other["states"] == 31
+    assert first["hash"] == again["hash"]
+    for episode in (first, again):
+        assert {b - a for a, b in zip(episode["stamps"], episode["stamps"][1:], strict=False)} == {50_000_000}
+    assert again["stamps"][0] > first["stamps"][-1]
+    assert first["counts"] == {"simulator.commands": 100, "simulator.refused": 0}
+
+
+def test_not_finite_is_dropped_without_a_step(lockstep: int) -> None:
+    clean, dropped = command(lockstep, [{"horizon": 20}, {"horizon": 20, "tricks": {5: [[math.nan] * 7], 9: [[math.inf] * 7, [0.0] * 6 + [math.nan]]}}])
+    assert dropped["counts"] == {"simulator.commands": 23, "simulator.refused": 3}
+    assert dropped["hash"] == clean["hash"]
+
+
+def test_wrong_size_deactivates_the_controller_until_the_next_episode(lockstep: int) -> None:
+    clean, refused, after = command(lockstep, [{"horizon": 20}, {"horizon": 20, "tricks": {5: [[1.0] * 6]}, "patience": 0.5}, {"horizon": 20}])
+    assert not refused["whole"]
+    assert refused["states"] == 6
+    assert refused["counts"] == {"simulator.commands": 7, "simulator.refused": 2}
+    assert after["hash"] == clean["hash"]
+
+
+def test_pictures_carry_the_stamps_of_the_joint_states(lockstep: int) -> None:
+    (episode,) = command(lockstep, [{"horizon": 20, "cameras": ["front64"]}])
+    assert episode["stamps"] == [stamp for stamp, _ in episode["images"]] == episode["infos"]
+    assert {size for _, size in episode["images"]} == {64 * 64 * 3}
