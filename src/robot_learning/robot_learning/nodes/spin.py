@@ -29,7 +29,7 @@ DEBUG = "ROBOT_LEARNING_DEBUG"  # if set, errors come with their traceback
 class GraphNode(Node):
     """A node of the graph. Its constructor wires and never blocks; its callbacks convert, call the library, publish."""
 
-    period_ns: int = 0  # of `tick`; 0: no tick
+    period_ns: int = 0  # of `tick`; 0: no tick. It may change at any time: the first tick comes at once
     late_ticks: int = 0  # ticks that were dropped because the process did not get to run in time
     failure: Exception | None = None  # what a callback raised; it ends the process
 
@@ -92,18 +92,17 @@ def run(make: Callable[[], GraphNode]) -> int:
 
 def _loop(executor: Executor, node: GraphNode, stopped: list[int]) -> None:
     """Events as they come, ticks when they are due; a late tick is caught up once, never in a burst."""
-    period = node.period_ns
-    due = steady_ns() + period
+    period, due = 0, 0
     while not stopped:
         now = steady_ns()
+        if node.period_ns != period:
+            period, due = node.period_ns, now
         if period and now >= due:
             node.tick(now)
             missed = (steady_ns() - due) // period
             node.late_ticks += missed
             due += period * (1 + missed)
-            wait = due - steady_ns()
-        else:
-            wait = due - now if period else POLL_NS
+        wait = due - steady_ns() if period else POLL_NS
         executor.spin_once(timeout_sec=max(0, min(wait, POLL_NS)) * 1e-9)
         if node.failure is not None:
             raise node.failure

@@ -16,7 +16,7 @@ import numpy as np
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.types import Command, JointState
-from robot_learning.robots.description import Robot
+from robot_learning.robots.description import Mode, Robot
 from robot_learning.safety.limits import joint_limits, joint_model
 from robot_learning.safety.shaping import (
     TRAJECTORY_PERIODS,
@@ -32,6 +32,18 @@ HOLD_NS = 500_000_000  # after disarming, the hold is repeated for so long: the 
 SOURCE = "safety_gate"
 
 
+def command_mode(robot: Robot, backend: str) -> Mode:
+    """The mode in which a robot is commanded: its default one in simulation; elsewhere trajectories, because they end by themselves.
+
+    Forward controllers of ros2_control keep their last command for ever, also when nobody is left to change it.
+    """
+    if backend == "sim":
+        return robot.command_mode
+    if "trajectory" not in robot.modes:
+        raise UsageError(f"safety_gate: {robot.name} has no mode trajectory, the only one for backend {backend}")
+    return "trajectory"
+
+
 class Gate:
     """See the module. `counts` has "passed", "changed", "refused" and every kind of refusal and intervention by name."""
 
@@ -42,12 +54,12 @@ class Gate:
         rate_hz: float = 20.0,
         timeout_s: float = 0.1,
         backend: str = "sim",
-        mode: str = "",
+        mode: Mode | None = None,
     ) -> None:
-        """`rate_hz`: of the outputs; in lockstep that of the task. `mode`: the robot's default one if empty."""
+        """`rate_hz`: of the outputs; in lockstep that of the task. `mode`: that of `command_mode` if None."""
         if clock == "lockstep" and backend != "sim":
             raise UsageError(f"safety_gate: clock lockstep is for backend sim only, not {backend}")
-        self.mode = mode or robot.command_mode
+        self.mode: Mode = mode or command_mode(robot, backend)
         if self.mode not in robot.modes:
             raise UsageError(f"safety_gate: {robot.name} has no mode {self.mode!r}; there is {', '.join(robot.modes)}")
         self.counts: dict[str, int] = {"passed": 0, "changed": 0, "refused": 0}
@@ -55,10 +67,10 @@ class Gate:
         self.reason = "not armed"  # why commands do not pass; empty when they do
         self.stopped = ""  # the latched reason of a stop
         self._lockstep = clock == "lockstep"
+        self._robot, self._simulated = robot, backend == "sim"
         self._n = len(robot.joints)
-        self._dt = 1.0 / rate_hz
         self._timeout_ns = round(timeout_s * 1e9)
-        self._shaper = _shaper(robot, self.mode, self._dt, backend == "sim")
+        self._set_rate(rate_hz)
         self._state: JointState | None = None
         self._state_ns = 0  # arrival on the steady clock
         self._before: dict[str, int] = {}
@@ -70,12 +82,36 @@ class Gate:
         self._moving = False  # outputs are in force, also while holding
         self._hold_until_ns: int | None = None
 
-    def arm(self, now_ns: int, source: str = "") -> str:
-        """From now on commands pass: of `source`, or of whoever commands first. Returns why not, or ""."""
+    def _set_rate(self, rate_hz: float) -> None:
+        self._rate_hz, self._dt = rate_hz, 1.0 / rate_hz
+        self._shaper = _shaper(self._robot, self.mode, self._dt, self._simulated)
+
+    @property
+    def period_s(self) -> float:
+        """Between two outputs."""
+        return self._dt
+
+    @property
+    def holding(self) -> bool:
+        """Unarmed, but outputs still bring the robot to rest or keep it there."""
+        return self._moving and not self.armed
+
+    @property
+    def stamp_ns(self) -> int:
+        """Of the last joint state; -1: none yet."""
+        return -1 if self._state is None else self._state.stamp_ns
+
+    def arm(self, now_ns: int, source: str = "", rate_hz: float = 0.0) -> str:
+        """From now on commands pass: of `source`, or of whoever commands first. Returns why not, or "".
+
+        `rate_hz`: in lockstep, where outputs come at the task's rate, that of the next task; 0: as before.
+        """
         if self.stopped:
             return f"stopped: {self.stopped}"
         if not self._lockstep and not self._state_is_fresh(now_ns):
             return f"no joint state for {self._timeout_ns / 1e9:g} s"
+        if rate_hz and self._lockstep and rate_hz != self._rate_hz:
+            self._set_rate(rate_hz)
         self.armed, self.reason, self._source = True, "", source
         self._command, self._period_ns, self._hold_until_ns = None, 0, None
         self._before = dict(self.counts)
@@ -215,7 +251,7 @@ class Gate:
         return self._state is not None and now_ns - self._state_ns <= self._timeout_ns
 
 
-def _shaper(robot: Robot, mode: str, dt: float, simulated: bool) -> Shaper:
+def _shaper(robot: Robot, mode: Mode, dt: float, simulated: bool) -> Shaper:
     limits = joint_limits(robot.limits, MARGIN)
     if mode == "effort":
         return EffortShaper(limits, joint_model(robot.plant, len(robot.joints), simulated), robot.modes["effort"], dt)

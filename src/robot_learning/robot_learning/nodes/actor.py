@@ -1,0 +1,127 @@
+"""What the nodes that command have in common: prepare, observe, answer, finish. Which action to take is left to them.
+
+lockstep: every joint state between prepare and finish is answered once, until the horizon is reached.
+realtime: the latest joint state is answered at the task's rate, from EpisodeStatus "running" on.
+"""
+
+from robot_learning_interfaces.msg import EpisodeStatus, JointCommand
+from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
+from sensor_msgs.msg import JointState as JointStateMessage
+
+from robot_learning.core.errors import UsageError
+from robot_learning.core.types import JointState
+from robot_learning.nodes import messages, parameters, qos
+from robot_learning.nodes.spin import GraphNode, steady_ns
+from robot_learning.run.actor import Act, Actor, exploration
+from robot_learning.run.robots import load_chain, load_robot
+from robot_learning.run.tasks import load_task
+from robot_learning.safety.gate import command_mode
+from robot_learning.tasks.description import TaskConfig
+from robot_learning.tasks.state import state_dim
+
+STALE_NS = 100_000_000  # on the steady clock; an older joint state is not answered
+
+
+class ActorNode(GraphNode):
+    """A node that answers joint states with commands during episodes."""
+
+    def __init__(self, name: str, *optional: str) -> None:
+        """`optional`: further parameters of the node, found in `given`."""
+        super().__init__(name)
+        self.given = parameters.declare(self, "robot", optional=("clock", "backend", *optional))
+        self.robot = load_robot(self.given.robot)
+        self._chain = load_chain(self.robot)
+        self._mode = command_mode(self.robot, self.given.backend)
+        self._lockstep = self.given.clock == "lockstep"
+        self._actor: Actor | None = None
+        self._episode = ""
+        self._request = PrepareEpisode.Request()
+        self._step = 0
+        self._state: JointState | None = None
+        self._state_ns = 0
+        self._counts: dict[str, int] = {}
+        self._commands = self.create_publisher(JointCommand, "/joint_command", qos.CONTROL_WRITER)
+        self.create_subscription(JointStateMessage, self.robot.joint_states_topic, self._on_state, qos.state_reader(self.given.clock))
+        self.create_subscription(EpisodeStatus, "/episode_status", self._on_status, qos.LATCHED)
+        self.create_service(PrepareEpisode, f"/{name}/prepare", self._on_prepare)
+        self.create_service(FinishEpisode, f"/{name}/finish", self._on_finish)
+
+    def choose(self, request: PrepareEpisode.Request, task: TaskConfig) -> tuple[Act, str]:
+        """How to act in an episode, and id:version of what acts. UsageError is the answer if that is not loaded."""
+        raise NotImplementedError
+
+    def fits(self, what: str, task: TaskConfig, state: int, action: int) -> None:
+        """UsageError unless something with these dimensions can act for this robot in this task."""
+        joints = len(self.robot.joints)
+        expected = state_dim(task, joints)
+        if (state, action) != (expected, joints):
+            raise UsageError(f"{what}: {state} states, {action} actions; {self.robot.name} in {task.name} has {expected} and {joints}")
+
+    @property
+    def acting(self) -> bool:
+        """Whether an episode is prepared or running."""
+        return self._actor is not None
+
+    def _on_prepare(self, request: PrepareEpisode.Request, response: PrepareEpisode.Response) -> PrepareEpisode.Response:
+        self._end()
+        try:
+            if request.robot != self.robot.name:
+                raise UsageError(f"this is {self.robot.name}, not {request.robot}")
+            task = load_task(request.task)
+            act, identity = self.choose(request, task)
+            condition = messages.condition(request.condition)
+            self._noise = exploration(request.seed, request.horizon, len(self.robot.joints), request.noise)
+        except (UsageError, messages.BadMessage) as error:
+            response.message = f"{self.get_name()}: {error}"
+            return response
+        self._actor = Actor(self.robot, self._chain, task, condition, act, f"{self.get_name()} {identity}", self._mode)
+        self._request, self._task, self._step, self._answered, self._counts = request, task, 0, -1, {"ticks": 0}
+        response.ok = True
+        return response
+
+    def _on_status(self, message: EpisodeStatus) -> None:
+        if not self._lockstep and self._actor is not None and message.episode == self._request.episode:
+            self.period_ns = round(1e9 / self._task.rate_hz) if message.state == "running" else 0
+
+    def _on_state(self, message: JointStateMessage) -> None:
+        if self._lockstep and self._actor is None:
+            return
+        try:
+            self._state, self._state_ns = messages.joint_state(message, self.robot.joints), steady_ns()
+        except messages.BadMessage as error:
+            self._count("bad_state")
+            self.get_logger().warning(f"joint state not used: {error}", throttle_duration_sec=1.0)
+            return
+        if self._lockstep and self._state.stamp_ns != self._answered:
+            self._answer(self._state)
+
+    def tick(self, now_ns: int) -> None:
+        """Realtime: one command for the latest joint state, unless that is too old."""
+        if self._state is None or now_ns - self._state_ns > STALE_NS:
+            self._count("stale_state")
+        else:
+            self._answer(self._state)
+
+    def _answer(self, state: JointState) -> None:
+        if self._actor is None or self._step >= self._request.horizon:
+            return
+        command = self._actor.answer(state, self._step, self._noise[self._step])
+        self._commands.publish(messages.to_joint_command(command, self.robot.joints))
+        self._answered = state.stamp_ns
+        self._step += 1
+        self._count("ticks")
+
+    def _count(self, kind: str) -> None:
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+
+    def _on_finish(self, request: FinishEpisode.Request, response: FinishEpisode.Response) -> FinishEpisode.Response:
+        self._end()
+        if self.late_ticks:
+            self._counts["late_ticks"], self.late_ticks = self.late_ticks, 0
+        messages.set_counts(response, self._counts)
+        response.ok = True
+        return response
+
+    def _end(self) -> None:
+        """No command from now on."""
+        self._actor, self.period_ns = None, 0

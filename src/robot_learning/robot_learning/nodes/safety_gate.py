@@ -1,0 +1,178 @@
+"""The safety gate as a process of its own: the only publisher on the robot's command topic. All laws are in safety/gate.py."""
+
+import sys
+import time
+
+from rclpy.clock import Clock, ClockType
+from robot_learning_interfaces.msg import GateStatus, JointCommand
+from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool, Float64MultiArray
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from robot_learning.core.errors import UsageError
+from robot_learning.core.types import Command
+from robot_learning.nodes import messages, parameters, qos
+from robot_learning.nodes.spin import GraphNode, run, steady_ns
+from robot_learning.run.robots import load_robot
+from robot_learning.run.tasks import load_task
+from robot_learning.safety.gate import Gate
+from robot_learning.safety.shaping import TRAJECTORY_PERIODS
+
+RATE_HZ = 100.0  # of the outputs in realtime
+STATUS_S = 0.1
+SOURCES = {"local": "local_controller", "policy": "policy"}  # who may command, by PrepareEpisode.controller
+INTRUDER = "somebody else publishes on"
+
+
+class SafetyGate(GraphNode):
+    """Joint states and commands in, limited commands out."""
+
+    def __init__(self) -> None:
+        super().__init__("safety_gate")
+        given = parameters.declare(self, "robot", optional=("clock", "backend"))
+        robot = load_robot(given.robot)
+        self._lockstep, self._joints, self._name = given.clock == "lockstep", robot.joints, robot.name
+        self._by_hand = given.backend == "real"  # an operator arms, once for each episode
+        self._allowed = not self._by_hand
+        self._gate = Gate(robot, given.clock, RATE_HZ, backend=given.backend)
+        self.period_ns = 0 if self._lockstep else round(1e9 / RATE_HZ)
+        self._early: Command | None = None  # lockstep: it came before its joint state
+        self._trajectory = self._gate.mode == "trajectory"
+        self._topic = robot.modes[self._gate.mode].topic
+        kind = JointTrajectory if self._trajectory else Float64MultiArray
+        self._robot = self.create_publisher(kind, self._topic, qos.CONTROL_WRITER)
+        self._status = self.create_publisher(GateStatus, "/safety_gate/status", qos.LATCHED)
+        self.create_subscription(JointState, robot.joint_states_topic, self._on_state, qos.state_reader(given.clock))
+        self.create_subscription(JointCommand, "/joint_command", self._on_command, qos.CONTROL_READER)
+        self.create_subscription(Bool, "/safety/stop", self._on_stop, qos.LATCHED)
+        self.create_service(PrepareEpisode, "/safety_gate/prepare", self._on_prepare)
+        self.create_service(FinishEpisode, "/safety_gate/finish", self._on_finish)
+        self.create_service(Trigger, "/safety_gate/arm", self._on_arm)
+        self.create_timer(STATUS_S, self.guarded(self._on_timer), clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._reported: object = None
+        self._stop_asked = False
+        self._report()
+
+    def _on_state(self, message: JointState) -> None:
+        try:
+            state = messages.joint_state(message, self._joints)
+        except messages.BadMessage as error:
+            self._gate.count("bad_state")
+            self._warn(f"joint state not used: {error}")
+            return
+        self._gate.observe(state, steady_ns())
+        if self._early is not None and self._early.stamp_ns <= state.stamp_ns:
+            command, self._early = self._early, None
+            self._submit(command)
+
+    def _on_command(self, message: JointCommand) -> None:
+        try:
+            command = messages.joint_command(message, self._joints)
+        except messages.BadMessage as error:
+            self._warn(f"command refused: {self._gate.refuse(error.kind, str(error))}")
+            return
+        if self._lockstep and command.stamp_ns > self._gate.stamp_ns:
+            self._early = command
+            return
+        self._submit(command)
+
+    def _submit(self, command: Command) -> None:
+        refusal = self._gate.submit(command, steady_ns())
+        if refusal:
+            self._warn(f"command refused: {refusal}")
+        elif self._lockstep:
+            self.tick(0)
+
+    def tick(self, now_ns: int) -> None:
+        """One output, if there is one."""
+        command = self._gate.output(now_ns)
+        if command is None:
+            return
+        if self._trajectory:
+            duration = round(TRAJECTORY_PERIODS * self._gate.period_s * 1e9)
+            self._robot.publish(messages.to_trajectory(command.values, self._joints, duration))
+        else:
+            self._robot.publish(messages.to_float_array(command.values))
+
+    def _on_stop(self, message: Bool) -> None:
+        self._stop_asked = message.data
+        self._apply_stop()
+
+    def _apply_stop(self) -> None:
+        intruder = self.count_publishers(self._topic) > 1
+        reason = "/safety/stop" if self._stop_asked else f"{INTRUDER} {self._topic}" if intruder else ""
+        if reason == self._gate.stopped:
+            return
+        if reason:
+            self._gate.stop(reason)
+            self.get_logger().error(f"stop: {reason}")
+        else:
+            self._gate.clear()
+        self._allowed = not self._by_hand
+        self._report()
+
+    def _on_timer(self) -> None:
+        self._apply_stop()
+        if self._reported != self._snapshot():
+            self._report()
+
+    def _on_arm(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._allowed = not self._gate.stopped
+        response.success, response.message = self._allowed, self._gate.stopped
+        return response
+
+    def _on_prepare(self, request: PrepareEpisode.Request, response: PrepareEpisode.Response) -> PrepareEpisode.Response:
+        try:
+            refusal = self._arm(request)
+        except UsageError as error:
+            refusal = str(error)
+        response.ok, response.message = not refusal, refusal and f"safety_gate: {refusal}"
+        self._report()
+        return response
+
+    def _arm(self, request: PrepareEpisode.Request) -> str:
+        if request.robot != self._name:
+            return f"this is {self._name}, not {request.robot}"
+        if not self._allowed:
+            return "a real robot is armed by hand before each episode: call /safety_gate/arm"
+        self._early, self._allowed = None, not self._by_hand
+        rate_hz = load_task(request.task).rate_hz if request.task else 0.0
+        return self._gate.arm(steady_ns(), SOURCES.get(request.controller, ""), rate_hz)
+
+    def _on_finish(self, request: FinishEpisode.Request, response: FinishEpisode.Response) -> FinishEpisode.Response:
+        self._gate.disarm("not armed", steady_ns())
+        messages.set_counts(response, self._gate.episode_counts())
+        response.ok = True
+        self._report()
+        return response
+
+    def _warn(self, text: str) -> None:
+        self.get_logger().warning(text, throttle_duration_sec=1.0)
+
+    def _snapshot(self) -> object:
+        return self._gate.armed, self._gate.reason, dict(self._gate.counts)
+
+    def _report(self) -> None:
+        self._reported = self._snapshot()
+        stamp = self.get_clock().now().nanoseconds
+        self._status.publish(messages.to_gate_status(self._gate.armed, self._gate.reason, self._gate.counts, stamp))
+
+    def close(self) -> None:
+        """Brings the robot to rest: the hold, for as long as it is repeated after disarming."""
+        if self._lockstep:
+            return
+        self._gate.disarm("the gate ends", steady_ns())
+        while (now := steady_ns()) and self._gate.holding:
+            self.tick(now)
+            time.sleep(self.period_ns * 1e-9)
+
+
+def main() -> None:
+    """Console entry."""
+    sys.exit(run(SafetyGate))
+
+
+if __name__ == "__main__":
+    main()
