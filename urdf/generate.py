@@ -8,11 +8,15 @@ links of these arms do. It is added to its link as a massless disc, diag(r/2, r/
 real body's tensor obeys the triangle inequality (no principal moment above the sum of the other two). Inertia about z alone
 would not, and Bullet then prints "Bad inertia tensor" and silently sets the link's inertia to zero.
 
+Tensors are written in their principal axes: Bullet turns others there itself, but only to about 1e-6. The root's is not: Bullet's
+inverse dynamics take a root's inertial frame for the direction of gravity.
+
 Collision bodies are capsules, written as a cylinder and two spheres: URDF itself has no capsule.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import permutations
 from math import pi
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,7 @@ from xml.etree import ElementTree as xml
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent))
 from meshes import MATERIALS, obj_text  # noqa: E402
@@ -28,6 +33,7 @@ HERE = Path(__file__).parent
 ROBOTS = ("fr3", "fer", "ur5", "ur5e")
 ALONG = {"x": (0.0, 0.5, 0.0), "y": (-0.5, 0.0, 0.0), "z": (0.0, 0.0, 0.0)}  # rpy / pi that turns z to the axis
 Table = dict[str, Any]
+Array = NDArray[np.float64]
 
 
 def read_table(robot: str) -> Table:
@@ -58,7 +64,7 @@ def urdf_text(table: Table) -> str:
 def _link(root: xml.Element, table: Table, name: str, link: Table) -> None:
     element = xml.SubElement(root, "link", name=table["prefix"] + name)
     rotor = table["rotor_inertia"] if link.get("joint", {}).get("type") == "revolute" else 0.0
-    _inertial(element, link.get("inertial"), rotor)
+    _inertial(element, link.get("inertial"), rotor, turn="joint" in link)
     for material in link.get("visuals", {}):
         visual = xml.SubElement(element, "visual")
         geometry = xml.SubElement(visual, "geometry")
@@ -78,27 +84,46 @@ def _link(root: xml.Element, table: Table, name: str, link: Table) -> None:
         xml.SubElement(shape, "box", size=_text(*box["size"]))
 
 
-def _collision(element: xml.Element, xyz: Any, rpy_pi: Any) -> xml.Element:
+def _collision(element: xml.Element, xyz: Array, rpy_pi: Sequence[float]) -> xml.Element:
     collision = xml.SubElement(element, "collision")
     _origin(collision, np.round(xyz, 9), rpy_pi)
     return xml.SubElement(collision, "geometry")
 
 
-def _inertial(element: xml.Element, inertial: Table | None, rotor: float) -> None:
+def _inertial(element: xml.Element, inertial: Table | None, rotor: float, turn: bool) -> None:
     """Frames without a body are given mass 0: Bullet takes a missing inertial for 1 kg."""
     inertial = inertial or {"mass": 0.0, "com": [0, 0, 0], "inertia": [0] * 6}
     xx, xy, xz, yy, yz, zz = inertial["inertia"]
-    turn = _rotation_of_pi(inertial.get("rpy_pi", (0.0, 0.0, 0.0)))
-    tensor = turn @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]], dtype=float) @ turn.T
-    tensor = tensor + np.diag([rotor / 2, rotor / 2, rotor])
+    own = _rotation_of_pi(inertial.get("rpy_pi", (0.0, 0.0, 0.0)))
+    tensor = own @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]], dtype=float) @ own.T
+    tensor, rpy = tensor + np.diag([rotor / 2, rotor / 2, rotor]), np.zeros(3)
+    if turn:
+        tensor, rpy = principal_axes(tensor)
     tag = xml.SubElement(element, "inertial")
-    _origin(tag, inertial["com"], (0.0, 0.0, 0.0))
+    xml.SubElement(tag, "origin", xyz=_text(*inertial["com"]), rpy=_text(*rpy))
     xml.SubElement(tag, "mass", value=_text(inertial["mass"]))
     entries = {"ixx": (0, 0), "ixy": (0, 1), "ixz": (0, 2), "iyy": (1, 1), "iyz": (1, 2), "izz": (2, 2)}
     xml.SubElement(tag, "inertia", {key: _text(tensor[place]) for key, place in entries.items()})
 
 
-def _rotation_of_pi(rpy_pi: Any) -> Any:
+def principal_axes(tensor: Array) -> tuple[Array, Array]:
+    """The diagonal tensor (3, 3) and the roll, pitch, yaw (3,) of its axes, as near to x, y, z as they come.
+
+    Rounded to what another machine's eigenvectors share with this one's: 1e-10 rad.
+    """
+    if np.array_equal(tensor, np.diag(np.diag(tensor))):
+        return tensor, np.zeros(3)
+    moments, axes = np.linalg.eigh(tensor)
+    order = max(permutations(range(3)), key=lambda order: sum(abs(axes[i, k]) for i, k in enumerate(order)))
+    axes = axes[:, order] * np.sign(np.diag(axes[:, order]))
+    if np.linalg.det(axes) < 0:
+        axes[:, np.argmin(np.diag(axes))] *= -1
+    roll, pitch = np.arctan2(axes[2, 1], axes[2, 2]), np.arctan2(-axes[2, 0], np.hypot(axes[0, 0], axes[1, 0]))
+    rpy = np.array([roll, pitch, np.arctan2(axes[1, 0], axes[0, 0])])
+    return np.diag(np.round(moments[list(order)], 15)), np.round(rpy, 10)
+
+
+def _rotation_of_pi(rpy_pi: Sequence[float]) -> Array:
     """Exact for the quarter turns that occur in tables."""
     quarters = [round(2 * part) for part in rpy_pi]
     if any(quarter != 2 * part for quarter, part in zip(quarters, rpy_pi, strict=True)):
@@ -107,7 +132,8 @@ def _rotation_of_pi(rpy_pi: Any) -> Any:
     x = np.array([[1, 0, 0], [0, cos[0], -sin[0]], [0, sin[0], cos[0]]])
     y = np.array([[cos[1], 0, sin[1]], [0, 1, 0], [-sin[1], 0, cos[1]]])
     z = np.array([[cos[2], -sin[2], 0], [sin[2], cos[2], 0], [0, 0, 1]])
-    return z @ y @ x
+    product: Array = z @ y @ x
+    return product
 
 
 def _joint(root: xml.Element, prefix: str, child: str, link: Table) -> None:
@@ -122,7 +148,7 @@ def _joint(root: xml.Element, prefix: str, child: str, link: Table) -> None:
         xml.SubElement(element, "limit", lower=lower, upper=upper, velocity=velocity, effort=effort)
 
 
-def _origin(element: xml.Element, xyz: Any, rpy_pi: Any) -> None:
+def _origin(element: xml.Element, xyz: Array, rpy_pi: Sequence[float]) -> None:
     xml.SubElement(element, "origin", xyz=_text(*xyz), rpy=_text(*(part * pi for part in rpy_pi)))
 
 

@@ -64,7 +64,8 @@ def _ring(ring: list[float], shape: dict[str, Any]) -> Array:
     cos, sin = np.cos(angle), np.sin(angle)
     flat = 2 / shape.get("power", 2)
     along, across = np.sign(cos) * np.abs(cos) ** flat, np.sign(sin) * np.abs(sin) ** flat
-    return center + ru * along[:, None] * u + rv * across[:, None] * np.cross(normal, u)
+    points: Array = center + ru * along[:, None] * u + rv * across[:, None] * np.cross(normal, u)
+    return points
 
 
 def _normals(points: Array, triangles: NDArray[np.int64]) -> Array:
@@ -73,7 +74,8 @@ def _normals(points: Array, triangles: NDArray[np.int64]) -> Array:
     normals = np.zeros_like(points)
     for i in range(3):
         np.add.at(normals, triangles[:, i], weighted)
-    return normals / np.linalg.norm(normals, axis=-1, keepdims=True)
+    unit: Array = normals / np.linalg.norm(normals, axis=-1, keepdims=True)
+    return unit
 
 
 def _text(vector: Array) -> str:

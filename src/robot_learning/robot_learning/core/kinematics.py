@@ -32,8 +32,9 @@ class Chain(NamedTuple):
         urdf = read_urdf(Path(path))
         for name in joints:
             urdf.joint(name)
-        fixed, since = [], np.eye(4)
-        found = []
+        fixed: list[Array] = []
+        found: list[str] = []
+        since: Array = np.eye(4)
         for joint in _path(urdf, urdf.link(base_link), urdf.link(tool_link)):
             since = since @ joint.origin
             if joint.kind == "fixed":

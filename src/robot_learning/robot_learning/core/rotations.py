@@ -64,7 +64,8 @@ def to_quaternion(rotation: Array) -> Array:
     longest = np.argmax(np.einsum("...ii->...i", candidates), axis=-1)
     quaternion = np.take_along_axis(candidates, longest[..., None, None], axis=-2)[..., 0, :]
     quaternion = quaternion / np.linalg.norm(quaternion, axis=-1, keepdims=True)
-    return np.where(quaternion[..., 3:] < 0, -quaternion, quaternion)
+    positive: Array = np.where(quaternion[..., 3:] < 0, -quaternion, quaternion)
+    return positive
 
 
 def transform(rotation: Array, translation: Array) -> Array:

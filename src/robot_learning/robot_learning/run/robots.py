@@ -1,5 +1,6 @@
 """Robots by name: configuration, URDF and chain, checked against each other."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import fields
 from pathlib import Path
 
@@ -27,20 +28,21 @@ def urdf_path(robot: Robot) -> Path:
     folder = share_dir() / "urdf"
     there = sorted(path.name for path in folder.glob("*.urdf"))
     if robot.urdf not in there:
-        raise UsageError(f"robot {robot.name}: urdf: no {robot.urdf!r} in {folder}; there is {', '.join(there)}")
+        raise UsageError(f"no {robot.urdf!r} in {folder}; there is {', '.join(there) or 'none'}")
     return folder / robot.urdf
 
 
 def checked(robot: Robot, where: str) -> Robot:
     """`robot` if its fields fit together and its URDF fits it; UsageError begins with `where`."""
     _check_numbers(robot, where)
-    urdf = read_urdf(urdf_path(robot))
-    for name in (*robot.joints, *(robot.gripper.joints if robot.gripper else ())):
-        if name not in urdf.joints:
-            raise UsageError(f"{where}: joints: {urdf.path.name} has no joint {name!r}; there is {', '.join(urdf.joints)}")
+    try:
+        urdf = read_urdf(urdf_path(robot))
+    except UsageError as error:
+        raise UsageError(f"{where}: urdf: {error}") from None
+    for field, names in (("joints", robot.joints), ("gripper.joints", robot.gripper.joints if robot.gripper else ())):
+        _check_there(names, urdf.joints, f"{where}: {field}: {urdf.path.name} has no joint")
     for field, link in (("base_link", robot.base_link), ("tool_link", robot.tool_link)):
-        if link not in urdf.links:
-            raise UsageError(f"{where}: {field}: {urdf.path.name} has no link {link!r}; there is {', '.join(urdf.links)}")
+        _check_there((link,), urdf.links, f"{where}: {field}: {urdf.path.name} has no link")
     try:
         Chain.from_urdf(urdf.path, robot.base_link, robot.tool_link, robot.joints)
     except UsageError as error:
@@ -64,6 +66,9 @@ def _check_numbers(robot: Robot, where: str) -> None:
     if robot.command_mode not in robot.modes:
         raise UsageError(f"{where}: command_mode: {robot.command_mode!r} is not among modes; there is {', '.join(robot.modes)}")
     _check_length(robot.plant.joint_damping, n, f"{where}: plant.joint_damping")
+    for value in (*robot.plant.joint_damping, robot.plant.rotor_inertia, robot.plant.watchdog_s):
+        if value < 0:
+            raise UsageError(f"{where}: plant: {value}: numbers of 0 or above are expected")
     _check_above((robot.update_rate_hz,), 0.0, f"{where}: update_rate_hz")
 
 
@@ -72,6 +77,12 @@ def _check_mode(mode: ModeConfig, n: int, where: str) -> None:
         _check_length(getattr(mode, field), n, f"{where}.{field}")
     _check_above(mode.action_scale, 0.0, f"{where}.action_scale")
     _check_above((mode.variance,), 0.0, f"{where}.variance")
+
+
+def _check_there(names: Iterable[str], there: Collection[str], message: str) -> None:
+    for name in names:
+        if name not in there:
+            raise UsageError(f"{message} {name!r}; there is {', '.join(there)}")
 
 
 def _check_length(values: Numbers, n: int, where: str) -> None:
