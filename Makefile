@@ -1,0 +1,54 @@
+# make demo · make test · make lint · make setup · make unit · make ros · make workspace · make clean
+# Each sets up what is missing first; TORCH_INDEX=... may name PyTorch's CPU index, PYTHON=... another Python.
+
+CHOICE := $(shell tools/mode.sh 2>&1)
+MODE := $(firstword $(CHOICE))
+ifeq ($(filter wheel sourced,$(MODE)),)
+$(error $(CHOICE))
+endif
+PYTHON_OF_MODE := $(word 2,$(CHOICE))
+
+# The least number of tests that must have passed; raise them when tests are added.
+UNIT_FLOOR := 50
+ROS_FLOOR := 1
+
+DONE := .venv/done-$(MODE)
+STEP = @tools/setup.sh $(notdir $(basename $@)) $(MODE) $(PYTHON_OF_MODE) && mkdir -p $(@D) && touch $@
+RUN := tools/env.sh
+INTERFACES := $(shell find src/robot_learning_interfaces -type f | sort)
+
+.PHONY: setup demo test lint unit ros workspace clean
+
+setup: $(DONE)/package.stamp
+
+$(DONE)/python.stamp: requirements/$(MODE).lock tools/setup.sh tools/mode.sh
+	$(STEP)
+
+$(DONE)/interfaces.stamp: $(DONE)/python.stamp $(INTERFACES) colcon.meta tools/fix_cmake_paths.py
+	$(STEP)
+
+$(DONE)/package.stamp: $(DONE)/interfaces.stamp pyproject.toml $(wildcard src/robot_learning/*.py src/robot_learning/*.cfg src/robot_learning/*.xml)
+	$(STEP)
+
+demo: setup
+	$(RUN) robot-learning demo
+
+lint: setup
+	$(RUN) ruff check .
+	$(RUN) mypy
+
+unit: setup # without ROS, under a minute
+	$(RUN) pytest -m "not ros"
+
+ros: setup
+	$(RUN) pytest -m ros
+
+workspace: setup # what a user of plain colcon gets
+	$(RUN) tools/workspace.sh $(UNIT_FLOOR)
+
+test: lint workspace
+	$(RUN) pytest --junit-xml build/check/tests.xml
+	$(RUN) python tools/test_floor.py $$(($(UNIT_FLOOR) + $(ROS_FLOOR))) build/check/tests.xml
+
+clean:
+	rm -rf .venv build install log
