@@ -13,6 +13,7 @@ import yaml
 
 from robot_learning.core.paths import share_dir
 from robot_learning.core.rotations import from_rpy
+from robot_learning.run.robots import load_robot
 
 URDF = share_dir() / "urdf"
 PUBLISHED = share_dir().parent / "shared" / "data" / "robots"
@@ -124,6 +125,7 @@ def test_ur_tables_are_the_makers(generate: ModuleType, robot: str) -> None:
 @pytest.mark.parametrize("robot", ["fr3", "fer", "ur5", "ur5e"])
 def test_tensor_in_the_file_is_the_tables_and_the_rotor(generate: ModuleType, robot: str) -> None:
     table = generate.read_table(robot)
+    assert load_robot(robot).plant.rotor_inertia == table["rotor_inertia"]
     tree = ElementTree.parse(URDF / f"{robot}.urdf").getroot()
     for name, link in table["links"].items():
         inertial = tree.find(f"link[@name='{table['prefix']}{name}']/inertial")
@@ -135,5 +137,5 @@ def test_tensor_in_the_file_is_the_tables_and_the_rotor(generate: ModuleType, ro
         own = from_rpy(np.multiply(link.get("inertial", {}).get("rpy_pi", [0, 0, 0]), np.pi))
         expected = own @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ own.T
         if link.get("joint", {}).get("type") == "revolute":
-            expected = expected + 0.1 * np.diag([0.5, 0.5, 1])
+            expected = expected + table["rotor_inertia"] * np.diag([0.5, 0.5, 1])
         np.testing.assert_allclose(found, expected, atol=1e-11)
