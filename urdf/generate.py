@@ -27,7 +27,7 @@ import yaml
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent))
-from meshes import MATERIALS, obj_text  # noqa: E402
+from loft import MATERIALS, obj_text  # noqa: E402
 
 HERE = Path(__file__).parent
 ROBOTS = ("fr3", "fer", "ur5", "ur5e")
