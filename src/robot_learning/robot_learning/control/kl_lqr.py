@@ -24,6 +24,7 @@ from robot_learning.control.dual_search import Brackets
 from robot_learning.core.matrices import SMALLEST, apply, inverse_root, raise_eigenvalues, root, symmetric, transpose
 from robot_learning.core.types import Array, Dynamics, LinearGaussian, QuadraticCost, StateGaussian
 
+
 class KlStep(NamedTuple):
     """The updates of C conditions, and what was done to get them."""
 
@@ -113,7 +114,7 @@ def _nats(w: LinearGaussian, covariance: Array) -> Array:
 
 
 def _deviations(dynamics: Dynamics, cost: QuadraticCost, old: LinearGaussian, states: StateGaussian, floor: float) -> _Problem:
-    dx, du = old.K.shape[-1], old.K.shape[-2]
+    dx = old.K.shape[-1]
     L, _ = root(old.covariance)
     M = np.zeros(cost.H.shape)  # [x − x̂; u − û] = M [x − x̂; w]
     M[..., :dx, :dx] = np.eye(dx)

@@ -52,7 +52,13 @@ def backward(dynamics: Dynamics, cost: QuadraticCost, least: float = 0.0) -> Reg
             A, a = F_x[..., t, :, :] + B @ K_t, f[..., t, :] + apply(B, k_t)
             tilted = l_xu + transpose(K_t) @ l_uu
             VA = V @ A
-            v = g_x[..., t, :] + apply(transpose(K_t), g_u[..., t, :]) + apply(tilted, k_t) + apply(transpose(A), v) + apply(transpose(VA), a)
+            v = (
+                g_x[..., t, :]
+                + apply(transpose(K_t), g_u[..., t, :])
+                + apply(tilted, k_t)
+                + apply(transpose(A), v)
+                + apply(transpose(VA), a)
+            )
             V = symmetric(H_xx[..., t, :, :] + l_xu @ K_t + transpose(K_t) @ transpose(tilted) + transpose(A) @ VA)
             K[..., t, :, :], k[..., t, :], root[..., t, :, :] = K_t, k_t, R
     return Regulator(LinearGaussian(K, k, transpose(root) @ root), repairs)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from robot_learning.core.gaussian import Normal
-from robot_learning.core.matrices import inverse_root, transpose
+from robot_learning.core.matrices import inverse_root
 from robot_learning.core.types import Array
 
 BELONGS = 1e-3  # a point counts for the components that explain at least so much of it
@@ -82,7 +82,7 @@ def moments(mixture: Mixture, shares: Array) -> Normal:
 
 
 def _log_joint(z: Array, mixture: Mixture) -> Array:
-    """log (weight · density) of points (M, D) under each component: (M, K), float32."""
+    """The logarithm of (weight · density) of points (M, D) under each component: (M, K), float32."""
     dim = z.shape[1]
     R, _ = inverse_root(mixture.covariances)
     with np.errstate(divide="ignore"):

@@ -1,6 +1,7 @@
 """When a task is done: where the first tool point is at the end of an episode of the noise-free policy."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robot_learning.core.types import Array
 from robot_learning.tasks.description import TaskConfig
@@ -14,8 +15,8 @@ def distance(task: TaskConfig, states: Array) -> Array:
     return np.sqrt(x * x + y * y + z * z)
 
 
-def success(task: TaskConfig, states: Array, global_policy: bool) -> Array:
+def success(task: TaskConfig, states: Array, global_policy: bool) -> NDArray[np.bool_]:
     """Whether `states` (…, dx), the last of each episode, are near enough; a local controller has to be more exact."""
     limit = task.success_distance_global if global_policy else task.success_distance
-    near: Array = distance(task, states) < limit
+    near: NDArray[np.bool_] = distance(task, states) < limit
     return near

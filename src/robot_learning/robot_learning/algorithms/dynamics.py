@@ -1,0 +1,55 @@
+"""Time-varying linear-Gaussian dynamics fitted to a few rollouts, for all time steps and conditions at once.
+
+At each step, the points z = [x; u; x'] of N rollouts are combined with a prior: the mixture, fitted to the transitions of all
+steps, conditions and recent iterations, says how z varies near those points (Levine et al. 2015, "Learning contact-rich
+manipulation skills with guided policy search"). The conditional distribution of x' given [x; u] is the model. Without a prior it
+is the least-squares fit with a small ridge.
+"""
+
+import numpy as np
+
+from robot_learning.core import gmm
+from robot_learning.core.gaussian import Normal, posterior, regression
+from robot_learning.core.matrices import raise_eigenvalues
+from robot_learning.core.types import Array, Dynamics, Rollouts, StateGaussian
+
+STRENGTH = 1.0  # of the prior, in points
+RIDGE = 1e-6  # added to the variance of inputs, in standardized units
+LEAST_NOISE = 1e-8  # variance, in standardized units
+
+
+def transitions(rollouts: Rollouts) -> Array:
+    """The points z = [x; u; x'] (…, N, T, 2 dx + du)."""
+    states, actions = rollouts
+    return np.concatenate([states[..., :-1, :], actions, states[..., 1:, :]], axis=-1)
+
+
+def fit(rollouts: Rollouts, prior: gmm.Mixture | None) -> Dynamics:
+    """One linear model for each condition and step; states (C, N, T + 1, dx) and actions (C, N, T, du) -> F (C, T, dx, dx + du)."""
+    dx, du = rollouts.states.shape[-1], rollouts.actions.shape[-1]
+    points = transitions(rollouts)
+    dim = points.shape[-1]
+    center, scale = gmm.scales(points.reshape(-1, dim))
+    z = np.swapaxes((points - center) / scale, 1, 2)  # (C, T, N, dim)
+    if prior is None:
+        local, strength = Normal(np.mean(z, axis=-2), np.zeros((dim, dim))), 0.0
+    else:
+        shares = np.mean(gmm.responsibilities(prior, np.swapaxes(points, 1, 2)), axis=-2)
+        near = gmm.moments(prior, shares)
+        local, strength = Normal((near.mean - center) / scale, near.covariance / (scale[:, None] * scale)), STRENGTH
+    W, b, noise = regression(posterior(z, local, strength, strength), dx + du, RIDGE)
+    noise = raise_eigenvalues(noise, LEAST_NOISE)
+    into, out = scale[: dx + du], scale[dx + du :]
+    F = W * (out[:, None] / into)
+    f = b * out + center[dx + du :] - F @ center[: dx + du]
+    return Dynamics(F, f, noise * (out[:, None] * out))
+
+
+def initial_state(rollouts: Rollouts, least: float = 1e-6) -> StateGaussian:
+    """Where rollouts begin: mean (C, dx), and covariance (C, dx, dx) with at least `least` of each dimension's overall variance."""
+    first = rollouts.states[..., 0, :]
+    mean = np.mean(first, axis=-2)
+    centred = first - mean[..., None, :]
+    _, scale = gmm.scales(rollouts.states.reshape(-1, rollouts.states.shape[-1]))
+    covariance = np.swapaxes(centred, -1, -2) @ centred / first.shape[-2] + least * np.diag(scale**2)
+    return StateGaussian(mean, covariance)

@@ -1,0 +1,46 @@
+"""The step from a measured joint state to a command: observe, act, convert. The nodes and the in-process runner share it."""
+
+from collections.abc import Callable
+
+from robot_learning.control import linear_gaussian, noise
+from robot_learning.control.actions import to_command
+from robot_learning.core.kinematics import Chain
+from robot_learning.core.types import Array, Command, JointState, LinearGaussian
+from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.robots.description import Mode, Robot
+from robot_learning.tasks.description import Condition, TaskConfig
+from robot_learning.tasks.state import observe
+
+Act = Callable[[int, Array, Array | None], Array]  # (step, state (dx,), noise (du,) or None for the mean) -> action (du,)
+
+
+class Actor:
+    """Answers joint states during one episode."""
+
+    def __init__(
+        self, robot: Robot, chain: Chain, task: TaskConfig, condition: Condition, act: Act, source: str, mode: Mode | None = None
+    ) -> None:
+        """`source` names the commands' origin: node name, and id:version of the controller or policy."""
+        self._robot, self._chain, self._task, self._condition = robot, chain, task, condition
+        self._act, self._source, self._mode = act, source, mode or robot.command_mode
+
+    def answer(self, state: JointState, step: int, noise_t: Array | None) -> Command:
+        """The command for the joint state that was measured at `step`; `noise_t` (du,) is standard normal, None: the mean action."""
+        x = observe(self._chain, self._task, self._condition, state.position, state.velocity)
+        values = to_command(self._robot, self._mode, self._act(step, x, noise_t), state.position)
+        return Command(state.stamp_ns, self._mode, values, self._source, step)
+
+
+def local(controller: LinearGaussian) -> Act:
+    """Acts by a local controller (T, …)."""
+    return lambda step, x, noise_t: linear_gaussian.act(controller, step, x, noise_t)
+
+
+def network(policy: GaussianPolicy) -> Act:
+    """Acts by the global policy, the same at every step."""
+    return lambda step, x, noise_t: policy.act(x, noise_t)
+
+
+def exploration(seed: int, horizon: int, action_dim: int, wanted: bool) -> Array | list[None]:
+    """The noise of each step of an episode, indexed by step: (T, du), or None for each."""
+    return noise.draw(seed, horizon, action_dim) if wanted else [None] * horizon

@@ -1,0 +1,81 @@
+"""Runs episodes in this process: the simulated arm, the safety gate and the code that the nodes run, in lockstep."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from robot_learning.core.errors import WorkFailed
+from robot_learning.core.kinematics import Chain
+from robot_learning.core.types import Command, JointState, Recording
+from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.robots.bullet_arm import BulletArm
+from robot_learning.robots.description import Mode, Robot
+from robot_learning.run.actor import Act, Actor, exploration, local, network
+from robot_learning.run.episodes import Episode, EpisodeRequest, episode
+from robot_learning.safety.gate import Gate
+from robot_learning.tasks.description import TaskConfig
+
+
+class InProcess:
+    """An `EpisodeRunner` without ROS. Its episodes are those of the lockstep graph, bit for bit; it records no bags and no cameras."""
+
+    def __init__(self, robot: Robot, chain: Chain, urdf: Path, task: TaskConfig, mode: Mode | None = None, physics_hz: int = 240) -> None:
+        """One arm in a physics client of its own; `mode`: the robot's default one if None."""
+        self._robot, self._chain, self._task = robot, chain, task
+        self._mode: Mode = mode or robot.command_mode
+        self._arm = BulletArm(robot, urdf, task, physics_hz)
+        self._substeps = round(physics_hz / task.rate_hz)
+        self._policy: GaussianPolicy | None = None
+
+    def load(self, policy: GaussianPolicy, version: int) -> None:
+        """From now on the global policy is `policy`."""
+        self._policy = policy
+
+    def run(self, requests: Sequence[EpisodeRequest]) -> list[Episode]:
+        """The episodes, in the order of the requests."""
+        return [self._episode(request) for request in requests]
+
+    def close(self) -> None:
+        """Free the physics client."""
+        self._arm.close()
+
+    def _act(self, request: EpisodeRequest) -> Act:
+        if request.controller is not None:
+            return local(request.controller)
+        if self._policy is None:
+            raise WorkFailed("an episode of the global policy was asked for before one was loaded")
+        return network(self._policy)
+
+    def _episode(self, request: EpisodeRequest) -> Episode:
+        robot, task, arm = self._robot, self._task, self._arm
+        actor = Actor(robot, self._chain, task, request.condition, self._act(request), "in_process", self._mode)
+        noise = exploration(request.seed, task.horizon, len(robot.joints), request.noise)
+        gate = Gate(robot, "lockstep", task.rate_hz, mode=self._mode)
+        arm.reset(request.condition)
+        gate.arm(0)
+        states, commands, ending = [arm.joint_state()], [], "time"
+        for step in range(task.horizon):
+            gate.observe(states[-1], 0)
+            command = actor.answer(states[-1], step, noise[step])
+            refusal = gate.submit(command, 0)
+            output = gate.output(0)
+            if refusal or output is None:
+                ending = f"fault: {refusal or 'the gate put nothing out'}"
+                break
+            arm.send(output.mode, output.values.tolist(), 1.0 / task.rate_hz)
+            arm.step(self._substeps)
+            commands.append(command)
+            states.append(arm.joint_state())
+        counts = {f"gate.{kind}": count for kind, count in gate.episode_counts().items()}
+        return episode(robot, self._chain, task, request.condition, _recording(self._mode, states, commands), ending, "", counts)
+
+
+def _recording(mode: str, states: Sequence[JointState], commands: Sequence[Command]) -> Recording:
+    return Recording(
+        np.array([state.stamp_ns for state in states], dtype=np.int64),
+        np.stack([state.position for state in states]),
+        np.stack([state.velocity for state in states]),
+        mode,
+        np.array([command.values for command in commands]).reshape(len(commands), -1),
+    )
