@@ -46,7 +46,12 @@ def lockstep() -> Iterator[int]:
 def command(domain: int, script: list[dict]) -> list[dict]:
     commander = Path(__file__).parent / "lockstep_commander.py"
     result = subprocess.run(
-        [sys.executable, str(commander), json.dumps(script)], env=environment(domain), capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, str(commander), json.dumps(script)],
+        env=environment(domain),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
@@ -64,13 +69,17 @@ def test_same_commands_give_bit_equal_states_and_exact_stamps(lockstep: int) -> 
 
 
 def test_not_finite_is_dropped_without_a_step(lockstep: int) -> None:
-    clean, dropped = command(lockstep, [{"horizon": 20}, {"horizon": 20, "tricks": {5: [[math.nan] * 7], 9: [[math.inf] * 7, [0.0] * 6 + [math.nan]]}}])
+    clean, dropped = command(
+        lockstep, [{"horizon": 20}, {"horizon": 20, "tricks": {5: [[math.nan] * 7], 9: [[math.inf] * 7, [0.0] * 6 + [math.nan]]}}]
+    )
     assert dropped["counts"] == {"simulator.commands": 23, "simulator.refused": 3}
     assert dropped["hash"] == clean["hash"]
 
 
 def test_wrong_size_deactivates_the_controller_until_the_next_episode(lockstep: int) -> None:
-    clean, refused, after = command(lockstep, [{"horizon": 20}, {"horizon": 20, "tricks": {5: [[1.0] * 6]}, "patience": 0.5}, {"horizon": 20}])
+    clean, refused, after = command(
+        lockstep, [{"horizon": 20}, {"horizon": 20, "tricks": {5: [[1.0] * 6]}, "patience": 0.5}, {"horizon": 20}]
+    )
     assert not refused["whole"]
     assert refused["states"] == 6
     assert refused["counts"] == {"simulator.commands": 7, "simulator.refused": 2}

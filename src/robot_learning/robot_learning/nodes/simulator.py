@@ -16,6 +16,7 @@ from robot_learning.nodes.qos import CONTROL_READER, LATCHED
 from robot_learning.nodes.simulated_topics import SimulatedTopics
 from robot_learning.nodes.spin import GraphNode, run, steady_ns
 from robot_learning.robots.bullet_arm import BulletArm
+from robot_learning.robots.description import Mode
 from robot_learning.run.config import named_file, read
 from robot_learning.run.robots import load_robot, urdf_path
 from robot_learning.tasks.description import TaskConfig
@@ -23,6 +24,11 @@ from robot_learning.tasks.description import TaskConfig
 REALTIME_HZ = 120  # of the joint states in realtime
 MAX_LAG_S = 0.1  # in realtime: what the physics does not catch up
 SECOND = 1_000_000_000
+
+
+def task_of(name: str) -> TaskConfig | None:
+    """The task of that name; none without a name: then there is the arm alone."""
+    return read(TaskConfig, named_file("tasks", name)) if name else None
 
 
 class Simulator(GraphNode):
@@ -34,8 +40,8 @@ class Simulator(GraphNode):
         parameters = declare(self, "robot", optional=("task", "clock", "cameras"))
         self._robot = load_robot(parameters.robot)
         self._lockstep = parameters.clock == "lockstep"
-        self._task_name = ""
-        self._load(parameters.task)
+        self._task_name, self._task = parameters.task, task_of(parameters.task)
+        self._arm = self._new_arm()
         self._now_ns = 0  # in lockstep: the stamp of the next or last joint state
         self._episode, self._running, self._steps, self._horizon, self._substeps = "", False, 0, 0, 0
         self._counts = {"commands": 0, "refused": 0}
@@ -52,15 +58,8 @@ class Simulator(GraphNode):
             self.period_ns = SECOND // REALTIME_HZ
             self._origin_ns, self._done, self._ticks = steady_ns(), 0, 0
 
-    def _load(self, task_name: str) -> None:
-        """The arm with the scene of a task; without one, the arm alone."""
-        task = read(TaskConfig, named_file("tasks", task_name)) if task_name else None
-        if task_name == self._task_name and hasattr(self, "_arm"):
-            return
-        arm = BulletArm(self._robot, urdf_path(self._robot), task, watchdog=not self._lockstep)
-        if hasattr(self, "_arm"):
-            self._arm.close()
-        self._arm, self._task, self._task_name = arm, task, task_name
+    def _new_arm(self) -> BulletArm:
+        return BulletArm(self._robot, urdf_path(self._robot), self._task, watchdog=not self._lockstep)
 
     def _on_prepare(self, request: Any, response: Any) -> Any:
         """Reset to the condition; in lockstep the first joint state waits for the episode to run."""
@@ -79,12 +78,15 @@ class Simulator(GraphNode):
         if request.robot != self._robot.name:
             raise UsageError(f"simulator: the robot here is {self._robot.name!r}, not {request.robot!r}")
         start = condition(request.condition)
-        if len(start.initial_positions) != len(self._robot.joints):
-            raise UsageError(f"simulator: {len(start.initial_positions)} initial positions for {len(self._robot.joints)} joints")
-        self._load(request.task)
-        assert self._task is not None
-        self._substeps = self._substeps_of(self._task)
-        self._horizon = request.horizon or self._task.horizon
+        task = task_of(request.task)
+        if task is None:
+            raise UsageError("simulator: task is missing")
+        self._substeps = self._substeps_of(task)
+        self._horizon = request.horizon or task.horizon
+        if request.task != self._task_name:
+            self._task_name, self._task = request.task, task
+            self._arm.close()
+            self._arm = self._new_arm()
         self._steps, self._counts = 0, dict.fromkeys(self._counts, 0)
         self._arm.reset(start)
         if self._lockstep:  # every episode begins at a whole second, after a gap
@@ -116,7 +118,7 @@ class Simulator(GraphNode):
             self._topics.look_for_readers()
             self._topics.state(self._arm, self._now_ns)
 
-    def _on_command(self, mode: str, message: Any) -> None:
+    def _on_command(self, mode: Mode, message: Any) -> None:
         if self._lockstep and not self._running:
             return
         self._counts["commands"] += 1

@@ -98,12 +98,21 @@ class BulletArm:
 
     def reset(self, condition: Condition) -> None:
         """Start afresh from a condition: arm at rest, target or block in place, controllers active and without a command."""
+        self._check_start(condition.initial_positions)
         block = block_of(self._task, condition)
         if block != self._built:
             self._load(block)
         pybullet.restoreState(self._snapshot, physicsClientId=self._client)
         self.scene.place(condition.target)
         self._settle(condition.initial_positions)
+
+    def _check_start(self, positions: Array) -> None:
+        limits = self.robot.limits
+        if len(positions) != len(self._joints):
+            raise UsageError(f"initial_positions: {len(positions)} for the {len(self._joints)} joints of {self.robot.name}")
+        for name, q, low, high in zip(self.robot.joints, positions, limits.position_lower, limits.position_upper, strict=True):
+            if not low <= q <= high:
+                raise UsageError(f"initial_positions: {name}: {float(q):g} rad; {low:g} to {high:g} are allowed")
 
     def _settle(self, positions: Sequence[float] | Array) -> None:
         for index, position in zip(self._joints, positions, strict=True):
@@ -174,11 +183,15 @@ class BulletArm:
                 max(q - MAX_LAG, min(q + MAX_LAG, h + v / self.physics_hz)) for h, q, v in zip(hold, positions, ahead, strict=True)
             ]
         velocities = [
-            max(-limit, min(limit, v + SERVO_GAIN * (p - q)))
-            for p, q, v, limit in zip(target, positions, ahead, self._speeds, strict=True)
+            max(-limit, min(limit, v + SERVO_GAIN * (p - q))) for p, q, v, limit in zip(target, positions, ahead, self._speeds, strict=True)
         ]
         pybullet.setJointMotorControlArray(
-            self._body, self._joints, pybullet.VELOCITY_CONTROL, targetVelocities=velocities, forces=self._limits, physicsClientId=self._client
+            self._body,
+            self._joints,
+            pybullet.VELOCITY_CONTROL,
+            targetVelocities=velocities,
+            forces=self._limits,
+            physicsClientId=self._client,
         )
         self._motors_on = True
 

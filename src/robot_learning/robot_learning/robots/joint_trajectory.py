@@ -50,7 +50,9 @@ class JointTrajectory:
         p0, p1 = self.positions[end - 1], self.positions[end]
         v0, v1 = self.velocities[end - 1], self.velocities[end]
         if v0 is None or v1 is None:
-            return tuple([a + s * (b - a) for a, b in zip(p0, p1, strict=True)]), tuple([(b - a) / span for a, b in zip(p0, p1, strict=True)])
+            return tuple([a + s * (b - a) for a, b in zip(p0, p1, strict=True)]), tuple(
+                [(b - a) / span for a, b in zip(p0, p1, strict=True)]
+            )
         return _hermite(s, span, p0, p1, v0, v1)
 
 
@@ -95,7 +97,9 @@ def _order(names: Sequence[str], joints: Sequence[str]) -> list[int]:
     if len(names) != len(joints) or set(names) != set(joints):
         missing = sorted(set(joints) - set(names))
         strange = sorted(set(names) - set(joints))
-        raise InvalidTrajectory(f"joint names do not match: missing {missing}, unknown {strange}, {len(names)} names for {len(joints)} joints")
+        raise InvalidTrajectory(
+            f"joint names do not match: missing {missing}, unknown {strange}, {len(names)} names for {len(joints)} joints"
+        )
     return [list(names).index(joint) for joint in joints]
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pybullet
 
+from robot_learning.core.errors import UsageError
 from robot_learning.core.rotations import to_quaternion
 from robot_learning.core.types import Array
 from robot_learning.tasks.description import Block, Condition, TaskConfig
@@ -17,6 +18,15 @@ WALL = 0.035  # m, of the block around its hole
 PLINTH = 0.4  # m, of the column that carries the block; its foot disappears in the table
 TABLE_CENTER, TABLE_HALF = (0.3, 0.0, -0.02), (0.75, 0.75, 0.02)  # m; its top is the base's plane
 FLOOR_Z = -0.75  # m
+
+BLOCK_LIMITS = (  # m, and the friction's coefficient
+    ("depth", 0.005, 0.5),
+    ("width", 0.002, 0.2),
+    ("clearance", -0.1, 0.1),
+    ("chamfer", 0.0, 0.1),
+    ("friction", 0.0, 5.0),
+    ("peg_length", 0.005, 0.5),
+)
 
 TABLE_COLOR: Color = (0.62, 0.53, 0.43, 1.0)
 FLOOR_COLOR: Color = (0.56, 0.60, 0.64, 1.0)
@@ -33,11 +43,17 @@ class Mesh(NamedTuple):
 
 
 def block_of(task: TaskConfig | None, condition: Condition | None) -> Block | None:
-    """The task's block with the condition's own numbers (clearance, chamfer, friction, …) in place of the task's."""
+    """The task's block with the condition's own numbers (clearance, chamfer, friction, …) in place of the task's; UsageError."""
     if task is None or task.block is None:
         return None
     own = condition.parameters if condition is not None else {}
-    return replace(task.block, **{name: value for name, value in own.items() if hasattr(task.block, name)})
+    block = replace(task.block, **{name: value for name, value in own.items() if hasattr(task.block, name)})
+    for name, low, high in BLOCK_LIMITS:
+        if not low <= getattr(block, name) <= high:
+            raise UsageError(f"task {task.name}: block.{name}: {getattr(block, name)}; {low:g} to {high:g} are allowed")
+    if block.chamfer >= block.depth or block.clearance <= -0.4 * block.width:
+        raise UsageError(f"task {task.name}: block: the chamfer must be smaller than the depth, and the hole must not vanish")
+    return block
 
 
 class Scene:
