@@ -28,10 +28,12 @@ class ActorNode(GraphNode):
     def __init__(self, name: str, *optional: str) -> None:
         """`optional`: further parameters of the node, found in `given`."""
         super().__init__(name)
-        self.given = parameters.declare(self, "robot", optional=("clock", "backend", *optional))
+        self.given = parameters.declare(self, "robot", optional=("clock", "backend", "task", *optional))
+        if self.given.task:
+            load_task(self.given.task)  # so that a wrong name is noticed at once
         self.robot = load_robot(self.given.robot)
         self._chain = load_chain(self.robot)
-        self._mode = command_mode(self.robot, self.given.backend)
+        self.mode = command_mode(self.robot, self.given.backend)
         self._lockstep = self.given.clock == "lockstep"
         self._actor: Actor | None = None
         self._episode = ""
@@ -49,6 +51,13 @@ class ActorNode(GraphNode):
     def choose(self, request: PrepareEpisode.Request, task: TaskConfig) -> tuple[Act, str]:
         """How to act in an episode, and id:version of what acts. UsageError is the answer if that is not loaded."""
         raise NotImplementedError
+
+    def counts(self) -> dict[str, int]:
+        """What else to report at the end of an episode."""
+        return {}
+
+    def ended(self) -> None:
+        """Called when no command follows any more, after an episode or before the next one is prepared."""
 
     def fits(self, what: str, task: TaskConfig, state: int, action: int) -> None:
         """UsageError unless something with these dimensions can act for this robot in this task."""
@@ -74,7 +83,7 @@ class ActorNode(GraphNode):
         except (UsageError, messages.BadMessage) as error:
             response.message = f"{self.get_name()}: {error}"
             return response
-        self._actor = Actor(self.robot, self._chain, task, condition, act, f"{self.get_name()} {identity}", self._mode)
+        self._actor = Actor(self.robot, self._chain, task, condition, act, f"{self.get_name()} {identity}", self.mode)
         self._request, self._task, self._step, self._answered, self._counts = request, task, 0, -1, {"ticks": 0}
         response.ok = True
         return response
@@ -118,10 +127,11 @@ class ActorNode(GraphNode):
         self._end()
         if self.late_ticks:
             self._counts["late_ticks"], self.late_ticks = self.late_ticks, 0
-        messages.set_counts(response, self._counts)
+        messages.set_counts(response, self._counts | self.counts())
         response.ok = True
         return response
 
     def _end(self) -> None:
         """No command from now on."""
         self._actor, self.period_ns = None, 0
+        self.ended()

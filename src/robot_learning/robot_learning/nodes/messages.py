@@ -40,6 +40,7 @@ from robot_learning.data.messages import (
     linear_gaussian,
     stamp_ns,
 )
+from robot_learning.models.weights import Part
 from robot_learning.robots.camera import CameraConfig, matrices
 from robot_learning.robots.joint_trajectory import Point
 from robot_learning.tasks.description import Condition
@@ -70,6 +71,7 @@ __all__ = [
     "to_time",
     "to_trajectory",
     "to_weights_part",
+    "weights_part",
     "trajectory",
 ]
 
@@ -218,9 +220,15 @@ def to_keypoints(value: Keypoints) -> KeypointsMessage:
     return message
 
 
-def to_weights_part(policy: str, version: int, sha256: str, index: int, count: int, data: bytes) -> WeightsPart:
+def to_weights_part(part: Part) -> WeightsPart:
     """WeightsPart."""
-    return WeightsPart(policy=policy, version=version, sha256=sha256, index=index, count=count, data=array("B", data))
+    return WeightsPart(**part._asdict() | {"data": array("B", part.data)})
+
+
+def weights_part(message: Any) -> Part:
+    """A WeightsPart message."""
+    data = np.asarray(message.data, dtype=np.uint8).tobytes()
+    return Part(str(message.policy), int(message.version), str(message.sha256), int(message.index), int(message.count), data)
 
 
 def to_gate_status(armed: bool, reason: str, totals: Mapping[str, int], stamp: int) -> GateStatus:

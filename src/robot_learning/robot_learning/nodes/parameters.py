@@ -10,7 +10,7 @@ from rclpy.node import Node
 from robot_learning.core.errors import UsageError
 
 CHOICES = {"clock": ("lockstep", "realtime"), "backend": ("sim", "mock", "real", "replay")}
-DEFAULTS = {"robot": "", "task": "", "clock": "lockstep", "backend": "sim", "run_dir": "", "config_file": "", "cameras": ""}
+DEFAULTS = {"clock": "lockstep", "backend": "sim"}  # of the others: empty
 MEANINGS = {
     "robot": "name in config/robots",
     "task": "name in config/tasks",
@@ -18,6 +18,8 @@ MEANINGS = {
     "backend": "sim, mock, real or replay",
     "run_dir": "folder of this run",
     "config_file": "experiment file",
+    "camera": "name in config/cameras",
+    "weights": "safetensors file",
     "cameras": "names in config/cameras, with commas between them",
 }
 
@@ -44,7 +46,7 @@ def declare(node: Node, *required: str, optional: tuple[str, ...] = ()) -> Param
     for name in declared:
         descriptor = ParameterDescriptor(description=MEANINGS[name], read_only=True)
         try:
-            value = node.declare_parameter(name, DEFAULTS[name], descriptor).value
+            value = node.declare_parameter(name, DEFAULTS.get(name, ""), descriptor).value
         except (InvalidParameterTypeException, InvalidParameterValueException):
             raise UsageError(f"{node.get_name()}: parameter {name}: a string is expected ({MEANINGS[name]})") from None
         _check(node.get_name(), name, value, name in required)

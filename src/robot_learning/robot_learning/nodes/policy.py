@@ -1,0 +1,108 @@
+"""Runs the global policy, and takes new versions of it while it runs.
+
+Weights come in parts on /policy_weights. A complete and good version is stored under run_dir and takes over between episodes; a bad
+one is counted and logged, and the old policy stays.
+"""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+from robot_learning_interfaces.msg import PolicyVersion, WeightsPart
+from robot_learning_interfaces.srv import PrepareEpisode
+
+from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.models import weights
+from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.nodes import messages, qos
+from robot_learning.nodes.actor import ActorNode
+from robot_learning.nodes.spin import run
+from robot_learning.run.actor import Act
+from robot_learning.tasks.description import TaskConfig
+
+POLICIES = 16  # names that are kept apart; each has its own rising versions
+
+
+class Policy(ActorNode):
+    """The newest good version of each policy, by name."""
+
+    def __init__(self) -> None:
+        super().__init__("policy", "run_dir")
+        mode = self.robot.modes[self.mode]
+        self._expected = {"robot": self.robot.name, "mode": self.mode, "action_scale": list(mode.action_scale)}
+        self._assemblers: dict[str, weights.Assembler] = {}
+        self._loaded: dict[str, tuple[int, GaussianPolicy]] = {}
+        self._waiting: dict[str, tuple[int, GaussianPolicy]] = {}  # arrived during an episode
+        self._announced: dict[str, int] = {}
+        self.refused: Counter[str] = Counter()
+        self.create_subscription(WeightsPart, "/policy_weights", self._on_part, qos.WEIGHTS)
+        self.create_subscription(PolicyVersion, "/policy_version", self._on_version, qos.LATCHED)
+
+    def _on_part(self, message: WeightsPart) -> None:
+        try:
+            part = messages.weights_part(message)
+            update = self._assembler(part.policy).add(part)
+            if update is not None:
+                self._take(update)
+        except (weights.Refused, WorkFailed) as error:
+            self.refused[error.kind if isinstance(error, weights.Refused) else "storage"] += 1
+            self.get_logger().warning(f"weights refused, the policy stays as it is: {error}")
+
+    def _assembler(self, policy: str) -> weights.Assembler:
+        if policy not in self._assemblers:
+            if len(self._assemblers) >= POLICIES:
+                raise weights.Refused("name", f"policy {policy!r}: more than {POLICIES} policies")
+            self._assemblers[policy] = weights.Assembler(self._expected | {"policy": policy})
+        return self._assemblers[policy]
+
+    def _take(self, update: weights.Weights) -> None:
+        try:
+            policy = GaussianPolicy.from_state(update.tensors)
+        except ValueError as error:  # LinAlgError of the covariance is one, too
+            raise weights.Refused("tensor", f"{update.policy}:{update.version}: {error}") from None
+        if self.given.run_dir:
+            folder = Path(self.given.run_dir) / "policies"
+            folder.mkdir(parents=True, exist_ok=True)
+            weights.store(folder / f"{update.policy}.safetensors", update.data)
+        self._waiting[update.policy] = (update.version, policy)
+        self._swap()
+
+    def _swap(self) -> None:
+        """New versions take over, unless an episode runs."""
+        if not self.acting:
+            self._loaded.update(self._waiting)
+            self._waiting.clear()
+
+    def _on_version(self, message: PolicyVersion) -> None:
+        self._announced[message.policy[:64]] = message.version
+        while len(self._announced) > POLICIES:
+            self._announced.pop(next(iter(self._announced)))
+
+    def choose(self, request: PrepareEpisode.Request, task: TaskConfig) -> tuple[Act, str]:
+        """The loaded policy with the request's name and version."""
+        self._swap()
+        version, policy = self._loaded.get(request.id, (0, None))
+        if request.controller != "policy" or policy is None or version != request.version:
+            there = f"version {version}" if policy else "no version"
+            announced = self._announced.get(request.id)
+            note = f"; version {announced} is announced" if announced is not None else ""
+            raise UsageError(f"{request.controller} {request.id!r} version {request.version} is not loaded ({there}{note})")
+        self.fits(f"policy {request.id!r}", task, len(policy.center), policy.covariance.shape[0])
+        return lambda _step, state, noise: policy.act(state, noise), f"{request.id}:{version}"
+
+    def counts(self) -> dict[str, int]:
+        """Refused weights since the start, by kind."""
+        return {f"weights_{kind}": count for kind, count in self.refused.items()}
+
+    def ended(self) -> None:
+        """An episode ended."""
+        self._swap()
+
+
+def main() -> None:
+    """Console entry."""
+    sys.exit(run(Policy))
+
+
+if __name__ == "__main__":
+    main()
