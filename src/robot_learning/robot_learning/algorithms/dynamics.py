@@ -10,7 +10,6 @@ import numpy as np
 
 from robot_learning.core import gmm
 from robot_learning.core.gaussian import Normal, posterior, regression
-from robot_learning.core.matrices import raise_eigenvalues
 from robot_learning.core.types import Array, Dynamics, Rollouts, StateGaussian
 
 STRENGTH = 1.0  # of the prior, in points
@@ -35,14 +34,12 @@ def fit(rollouts: Rollouts, prior: gmm.Mixture | None) -> Dynamics:
         local, strength = Normal(np.mean(z, axis=-2), np.zeros((dim, dim))), 0.0
     else:
         shares = np.mean(gmm.responsibilities(prior, np.swapaxes(points, 1, 2)), axis=-2)
-        near = gmm.moments(prior, shares)
-        local, strength = Normal((near.mean - center) / scale, near.covariance / (scale[:, None] * scale)), STRENGTH
+        local, strength = gmm.moments(gmm.standardized(prior, center, scale), shares), STRENGTH
     W, b, noise = regression(posterior(z, local, strength, strength), dx + du, RIDGE)
-    noise = raise_eigenvalues(noise, LEAST_NOISE)
     into, out = scale[: dx + du], scale[dx + du :]
     F = W * (out[:, None] / into)
     f = b * out + center[dx + du :] - F @ center[: dx + du]
-    return Dynamics(F, f, noise * (out[:, None] * out))
+    return Dynamics(F, f, (noise + LEAST_NOISE * np.eye(dx)) * (out[:, None] * out))
 
 
 def initial_state(rollouts: Rollouts, least: float = 1e-6) -> StateGaussian:

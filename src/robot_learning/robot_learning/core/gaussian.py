@@ -34,10 +34,12 @@ def posterior(points: Array, prior: Normal, mean_strength: float, covariance_str
     """
     count, m, n0 = points.shape[-2], mean_strength, covariance_strength
     middle = np.mean(points, axis=-2)
-    centred = points - middle[..., None, :]
     apart = middle - prior.mean
-    scatter = transpose(centred) @ centred + n0 * prior.covariance + (count * m / (count + m)) * apart[..., :, None] * apart[..., None, :]
-    return Normal((count * middle + m * prior.mean) / (count + m), scatter / (count + n0))
+    rows = np.concatenate([points - middle[..., None, :], np.sqrt(count * m / (count + m)) * apart[..., None, :]], axis=-2)
+    scatter = transpose(rows) @ rows
+    scatter += n0 * prior.covariance
+    scatter /= count + n0
+    return Normal((count * middle + m * prior.mean) / (count + m), scatter)
 
 
 def regression(z: Normal, inputs: int, ridge: float) -> Regression:

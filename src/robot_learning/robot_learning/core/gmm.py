@@ -1,18 +1,22 @@
 """Gaussian mixtures by expectation-maximization, fast on thousands of points with tens of dimensions.
 
-Points are standardized, the densities of all components come from one matrix product in float32, and a component only sums over
-the points that belong to it: in many dimensions nearly every point belongs to one or two. Factors and covariances are float64.
+In many dimensions nearly every point belongs to one or two components. So a component's density is only evaluated, and its moments
+only summed, over points that it may explain; which those are is found anew every few iterations. Points are standardized, sums over
+points are float32, factors and covariances float64.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robot_learning.core.gaussian import Normal
 from robot_learning.core.matrices import inverse_root
 from robot_learning.core.types import Array
 
 BELONGS = 1e-3  # a point counts for the components that explain at least so much of it
+FAR = 60.0  # nats: a component whose density at a point is so much below the best one's is left out there
+REFRESH = 5  # iterations after which all components are looked at again
 ROUNDING = 1e-8  # a dimension that varies less than this part of its magnitude is constant
 
 
@@ -48,11 +52,13 @@ def fit(points: Array, count: int, seed: int, start: Mixture | None = None, floo
     center, scale = scales(points)
     z = ((points - center) / scale).astype(np.float32)
     rng = np.random.default_rng(seed)
-    mixture = _seeded(z, count, rng, floor) if start is None else _revived(_shifted(start, center, scale), z, rng, floor)
+    mixture = _seeded(z, count, rng, floor) if start is None else _revived(standardized(start, center, scale), z, rng, floor)
     history: list[float] = []
-    for _ in range(iterations):
-        log_joint = _log_joint(z, mixture)
+    near = None
+    for iteration in range(iterations):
+        log_joint = _log_joint(z, mixture, near if iteration % REFRESH else None)
         responsibilities, log_density = _normalized(log_joint)
+        near = log_joint > log_density[:, None] - FAR
         history.append(float(np.mean(log_density)))
         if len(history) > 1 and history[-1] - history[-2] < 1e-3:
             break
@@ -65,7 +71,7 @@ def responsibilities(mixture: Mixture, points: Array) -> Array:
     scale = np.sqrt(np.mean(np.diagonal(mixture.covariances, axis1=-2, axis2=-1), axis=0))
     center = mixture.weights @ mixture.means
     z = ((points - center) / scale).reshape(-1, points.shape[-1]).astype(np.float32)
-    shares, _ = _normalized(_log_joint(z, _shifted(mixture, center, scale)))
+    shares, _ = _normalized(_log_joint(z, standardized(mixture, center, scale)))
     return shares.reshape(*points.shape[:-1], -1).astype(float)
 
 
@@ -77,22 +83,29 @@ def moments(mixture: Mixture, shares: Array) -> Normal:
     offset = mixture.means - center
     second = mixture.covariances + offset[:, :, None] * offset[:, None, :]
     mean = flat @ offset
-    covariance = (flat @ second.reshape(count, -1)).reshape(-1, dim, dim) - mean[:, :, None] * mean[:, None, :]
+    covariance = (flat @ second.reshape(count, -1)).reshape(-1, dim, dim)
+    covariance -= mean[:, :, None] * mean[:, None, :]
     return Normal((mean + center).reshape(*shares.shape[:-1], dim), covariance.reshape(*shares.shape[:-1], dim, dim))
 
 
-def _log_joint(z: Array, mixture: Mixture) -> Array:
-    """The logarithm of (weight · density) of points (M, D) under each component: (M, K), float32."""
+def standardized(mixture: Mixture, center: Array, scale: Array) -> Mixture:
+    """The mixture of (points − center) / scale."""
+    return Mixture(mixture.weights, (mixture.means - center) / scale, mixture.covariances / (scale[:, None] * scale))
+
+
+def _log_joint(z: Array, mixture: Mixture, near: NDArray[np.bool_] | None = None) -> Array:
+    """The logarithm of (weight · density) of points (M, D) under each component: (M, K), float32; -inf where `near` (M, K) is False."""
     dim = z.shape[1]
     R, _ = inverse_root(mixture.covariances)
     with np.errstate(divide="ignore"):
         constant = np.log(mixture.weights) + np.sum(np.log(np.diagonal(R, axis1=-2, axis2=-1)), axis=-1) - 0.5 * dim * np.log(2 * np.pi)
-    result = np.empty((len(z), len(constant)), dtype=np.float32)
+    result = np.full((len(z), len(constant)), -np.inf, dtype=np.float32)
     for j, (root, mean) in enumerate(zip(R, mixture.means, strict=True)):
-        white = z @ root.T.astype(np.float32)
+        mine = slice(None) if near is None else np.flatnonzero(near[:, j])
+        white = z[mine] @ root.T.astype(np.float32)
         white -= (root @ mean).astype(np.float32)
-        result[:, j] = -0.5 * np.einsum("md,md->m", white, white)
-    return result + constant.astype(np.float32)
+        result[mine, j] = constant[j] - 0.5 * np.einsum("md,md->m", white, white)
+    return result
 
 
 def _normalized(log_joint: Array) -> tuple[Array, Array]:
@@ -146,7 +159,3 @@ def _revived(mixture: Mixture, z: Array, rng: np.random.Generator, floor: float)
     covariances[empty] = np.eye(z.shape[1]) / len(weights)
     weights[empty] = 1.0 / len(z)
     return Mixture(weights / np.sum(weights), means, covariances)
-
-
-def _shifted(mixture: Mixture, center: Array, scale: Array) -> Mixture:
-    return Mixture(mixture.weights, (mixture.means - center) / scale, mixture.covariances / (scale[:, None] * scale))
