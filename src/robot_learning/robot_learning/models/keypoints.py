@@ -35,7 +35,7 @@ class SpatialSoftmax(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.log_temperature = nn.Parameter(torch.zeros(()))
+        self.log_temperature = nn.Parameter(torch.zeros(1))
 
     def forward(self, features: Tensor, u: Tensor, v: Tensor) -> ImagePoints:
         """Features (b, k, rows, columns); u (columns,) and v (rows,) are the coordinates of their pixels."""
