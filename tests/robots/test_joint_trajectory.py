@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_learning.robots.joint_trajectory import InvalidTrajectory, JointTrajectory, Point, accept, streamed
+from robot_learning.robots.joint_trajectory import STREAM_PERIODS, InvalidTrajectory, JointTrajectory, Point, accept, streamed
+from robot_learning.safety.shaping import TRAJECTORY_PERIODS
 
 JOINTS = ("a", "b")
 SECOND = 1_000_000_000
@@ -97,6 +98,11 @@ def test_a_trajectory_that_ends_in_the_past_is_refused() -> None:
 
 
 def test_a_streamed_target_lies_further_ahead_than_the_next_one() -> None:
-    (point,) = streamed([1.0, 2.0], 50_000_000)
+    (point,) = streamed([1.0, 2.0], 0.05)
     assert 1.5 * 50_000_000 <= point.time_ns <= 3 * 50_000_000
     assert start([point]).sample(10 * SECOND)[0] == (1.0, 2.0)
+
+
+def test_the_gate_streams_in_the_same_way() -> None:
+    """Otherwise episodes in process and through the graph would differ."""
+    assert STREAM_PERIODS == TRAJECTORY_PERIODS

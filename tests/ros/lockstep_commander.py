@@ -9,6 +9,7 @@ import struct
 import sys
 import time
 from array import array
+from collections.abc import Sequence
 
 import rclpy
 from rclpy.experimental import EventsExecutor
@@ -26,6 +27,17 @@ from robot_learning.tasks.conditions import draw
 from robot_learning.tasks.description import TaskConfig
 
 DEADLINE_S = 20.0
+
+
+def answer(step: int, home: Sequence[float], positions: Sequence[float], velocities: Sequence[float]) -> list[float]:
+    """A PD law with a push that changes its sign every 10 steps, N·m."""
+    push = 5.0 * (-1) ** (step // 10)
+    return [8.0 * (q0 - q) - 3.0 * v + push for q0, q, v in zip(home, positions, velocities, strict=True)]
+
+
+def packed(positions: Sequence[float], velocities: Sequence[float], efforts: Sequence[float]) -> bytes:
+    """The bits of one joint state."""
+    return struct.pack("21d", *positions, *velocities, *efforts)
 
 
 class Commander(Node):
@@ -53,13 +65,10 @@ class Commander(Node):
         self.executor_.add_node(self)
 
     def on_state(self, message: JointState) -> None:
-        self.states.append(struct.pack("21d", *message.position, *message.velocity, *message.effort))
+        self.states.append(packed(message.position, message.velocity, message.effort))
         self.stamps.append(stamp_ns(message.header.stamp))
         step = len(self.states) - 1
-        torque = [
-            8.0 * (q0 - q) - 3.0 * v + 5.0 * (-1) ** (step // 10)
-            for q0, q, v in zip(self.robot.home, message.position, message.velocity, strict=True)
-        ]
+        torque = answer(step, self.robot.home, message.position, message.velocity)
         tricks = self.tricks.get(step, [])
         # one after the other: a reader of depth 1 sees only the last of several at once
         self.queue = [(time.monotonic() + 0.1 * index, values) for index, values in enumerate((*tricks, torque))]
@@ -86,9 +95,9 @@ class Commander(Node):
         assert self.until(future.done), "no answer"
         return future.result()
 
-    def episode(self, name: str, horizon: int, cameras: list[str], patience: float) -> dict:
+    def episode(self, name: str, task: str, horizon: int, cameras: list[str], patience: float) -> dict:
         self.states, self.stamps, self.pictures, self.infos = [], [], [], []
-        request = PrepareEpisode.Request(episode=name, robot="fr3", task="reach", horizon=horizon, cameras=cameras)
+        request = PrepareEpisode.Request(episode=name, robot="fr3", task=task, horizon=horizon, cameras=cameras)
         request.condition = to_condition(self.condition)
         answer = self.call(self.prepare, request)
         assert answer.ok, answer.message
@@ -120,7 +129,15 @@ def main() -> None:
     results = []
     for index, episode in enumerate(script):
         node.tricks = {int(step): values for step, values in episode.get("tricks", {}).items()}
-        results.append(node.episode(f"e{index}", episode["horizon"], episode.get("cameras", []), episode.get("patience", DEADLINE_S)))
+        results.append(
+            node.episode(
+                f"e{index}",
+                episode.get("task", "reach"),
+                episode["horizon"],
+                episode.get("cameras", []),
+                episode.get("patience", DEADLINE_S),
+            )
+        )
     print(json.dumps(results))
 
 

@@ -1,5 +1,7 @@
 """The simulator node in lockstep and in realtime, over DDS, in processes of their own."""
 
+import hashlib
+import importlib.util
 import json
 import math
 import os
@@ -10,8 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from robot_learning.robots.bullet_arm import BulletArm
+from robot_learning.run.robots import load_chain, load_robot, urdf_path
+from robot_learning.run.tasks import load_task
+from robot_learning.tasks.conditions import draw
+
 pytestmark = pytest.mark.ros
 ROOT = Path(__file__).parents[2]
+COMMANDER = Path(__file__).parent / "lockstep_commander.py"
 
 
 def environment(domain: int) -> dict[str, str]:
@@ -44,9 +52,8 @@ def lockstep() -> Iterator[int]:
 
 
 def command(domain: int, script: list[dict]) -> list[dict]:
-    commander = Path(__file__).parent / "lockstep_commander.py"
     result = subprocess.run(
-        [sys.executable, str(commander), json.dumps(script)],
+        [sys.executable, str(COMMANDER), json.dumps(script)],
         env=environment(domain),
         capture_output=True,
         text=True,
@@ -66,6 +73,34 @@ def test_same_commands_give_bit_equal_states_and_exact_stamps(lockstep: int) -> 
         assert {b - a for a, b in zip(episode["stamps"], episode["stamps"][1:], strict=False)} == {50_000_000}
     assert again["stamps"][0] > first["stamps"][-1]
     assert first["counts"] == {"simulator.commands": 100, "simulator.refused": 0}
+
+
+def test_an_episode_through_dds_is_the_one_in_process_bit_for_bit(lockstep: int) -> None:
+    place = importlib.util.spec_from_file_location("lockstep_commander", COMMANDER)
+    assert place is not None
+    assert place.loader is not None
+    commander = importlib.util.module_from_spec(place)
+    place.loader.exec_module(commander)
+    robot, task = load_robot("fr3"), load_task("reach")
+    arm = BulletArm(robot, urdf_path(robot), task)
+    arm.reset(draw(task, robot, load_chain(robot), "train", 1, 0)[0])
+    state = arm.joint_state()
+    seen = [commander.packed(*state[1:])]
+    for step in range(100):
+        arm.send("effort", commander.answer(step, robot.home, state.position.tolist(), state.velocity.tolist()))
+        arm.step(12)
+        state = arm.joint_state()
+        seen.append(commander.packed(*state[1:]))
+    arm.close()
+    (episode,) = command(lockstep, [{"horizon": 100}])
+    assert episode["hash"] == hashlib.sha256(b"".join(seen)).hexdigest()
+
+
+def test_time_never_goes_back_when_the_task_changes(lockstep: int) -> None:
+    reach, peg, again = command(lockstep, [{"horizon": 30}, {"horizon": 30, "task": "peg_insertion"}, {"horizon": 30}])
+    assert reach["stamps"][-1] < peg["stamps"][0]
+    assert peg["stamps"][-1] < again["stamps"][0]
+    assert reach["hash"] == again["hash"] != peg["hash"]
 
 
 def test_not_finite_is_dropped_without_a_step(lockstep: int) -> None:

@@ -8,6 +8,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
 
+from robot_learning.core.paths import PACKAGE
 from robot_learning.core.types import Array
 from robot_learning.nodes.messages import to_camera_info, to_image, to_joint_state, to_pose_stamped, to_time
 from robot_learning.nodes.qos import CLOCK_WRITER, CONTROL_WRITER, IMAGE_WRITER, LATCHED
@@ -16,6 +17,11 @@ from robot_learning.robots.camera import CameraConfig, checked
 from robot_learning.robots.description import Robot
 from robot_learning.run.config import named_file, read
 from robot_learning.run.robots import urdf_path
+
+
+def description(robot: Robot) -> str:
+    """The robot's URDF, with meshes as every ROS tool finds them."""
+    return urdf_path(robot).read_text(encoding="utf-8").replace('filename="meshes/', f'filename="package://{PACKAGE}/urdf/meshes/')
 
 
 class SimulatedTopics:
@@ -29,7 +35,7 @@ class SimulatedTopics:
         self._tool = node.create_publisher(PoseStamped, "/ground_truth/tool_pose", CONTROL_WRITER)
         self._target = node.create_publisher(PoseStamped, "/ground_truth/target_pose", LATCHED)
         self._description = node.create_publisher(String, "/robot_description", LATCHED)
-        self._description.publish(String(data=urdf_path(robot).read_text(encoding="utf-8")))
+        self._description.publish(String(data=description(robot)))
         self._cameras: dict[str, tuple[CameraConfig, Any, Any]] = {}
         self._on: list[str] = []
         self._truth_wanted = False
@@ -42,7 +48,7 @@ class SimulatedTopics:
                 camera = checked(read(CameraConfig, file), str(file))
                 images = self._node.create_publisher(Image, f"/{name}/image_raw", IMAGE_WRITER)
                 self._cameras[name] = camera, images, self._node.create_publisher(CameraInfo, f"/{name}/camera_info", IMAGE_WRITER)
-        self._on = list(names)
+        self._on = list(dict.fromkeys(names))
 
     def rates(self) -> dict[str, float]:
         """Of the cameras that are on, Hz."""

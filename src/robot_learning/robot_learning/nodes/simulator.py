@@ -10,25 +10,20 @@ from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import UsageError
-from robot_learning.nodes.messages import BadMessage, condition, trajectory
+from robot_learning.nodes.messages import BadMessage, condition, set_counts, trajectory
 from robot_learning.nodes.parameters import declare
 from robot_learning.nodes.qos import CONTROL_READER, LATCHED
 from robot_learning.nodes.simulated_topics import SimulatedTopics
 from robot_learning.nodes.spin import GraphNode, run, steady_ns
 from robot_learning.robots.bullet_arm import BulletArm
 from robot_learning.robots.description import Mode
-from robot_learning.run.config import named_file, read
 from robot_learning.run.robots import load_robot, urdf_path
+from robot_learning.run.tasks import load_task
 from robot_learning.tasks.description import TaskConfig
 
 REALTIME_HZ = 120  # of the joint states in realtime
 MAX_LAG_S = 0.1  # in realtime: what the physics does not catch up
 SECOND = 1_000_000_000
-
-
-def task_of(name: str) -> TaskConfig | None:
-    """The task of that name; none without a name: then there is the arm alone."""
-    return read(TaskConfig, named_file("tasks", name)) if name else None
 
 
 class Simulator(GraphNode):
@@ -40,13 +35,14 @@ class Simulator(GraphNode):
         parameters = declare(self, "robot", optional=("task", "clock", "cameras"))
         self._robot = load_robot(parameters.robot)
         self._lockstep = parameters.clock == "lockstep"
-        self._task_name, self._task = parameters.task, task_of(parameters.task)
+        self._task = load_task(parameters.task) if parameters.task else None
         self._arm = self._new_arm()
-        self._now_ns = 0  # in lockstep: the stamp of the next or last joint state
+        self._start_ns = 0  # in lockstep: the stamp of the episode's first joint state
         self._episode, self._running, self._steps, self._horizon, self._substeps = "", False, 0, 0, 0
-        self._counts = {"commands": 0, "refused": 0}
+        self._counts = {"simulator.commands": 0, "simulator.refused": 0}
         self._topics = SimulatedTopics(self, self._robot, with_clock=self._lockstep)
-        self._topics.cameras([name for name in parameters.cameras.split(",") if name])
+        self._cameras = [name for name in parameters.cameras.split(",") if name]
+        self._topics.cameras(self._cameras)
         for mode, config in self._robot.modes.items():
             kind = JointTrajectory if mode == "trajectory" else Float64MultiArray
             self.create_subscription(kind, config.topic, partial(self._on_command, mode), CONTROL_READER)
@@ -77,23 +73,18 @@ class Simulator(GraphNode):
     def _prepare(self, request: Any) -> None:
         if request.robot != self._robot.name:
             raise UsageError(f"simulator: the robot here is {self._robot.name!r}, not {request.robot!r}")
-        start = condition(request.condition)
-        task = task_of(request.task)
-        if task is None:
-            raise UsageError("simulator: task is missing")
+        start, last_ns = condition(request.condition), self._stamp_ns()
+        task = load_task(request.task)
         self._substeps = self._substeps_of(task)
         self._horizon = request.horizon or task.horizon
-        if request.task != self._task_name:
-            self._task_name, self._task = request.task, task
+        if task != self._task:
+            self._task = task
             self._arm.close()
             self._arm = self._new_arm()
         self._steps, self._counts = 0, dict.fromkeys(self._counts, 0)
+        self._topics.cameras(self._cameras + list(request.cameras))
         self._arm.reset(start)
-        if self._lockstep:  # every episode begins at a whole second, after a gap
-            self._now_ns = (self._now_ns // SECOND + 2) * SECOND
-            self._topics.cameras(list(request.cameras))
-        elif request.cameras:
-            self._topics.cameras(list(request.cameras))
+        self._start_ns = (last_ns // SECOND + 2) * SECOND  # lockstep: every episode begins at a whole second, after a gap
         self._topics.target(start.target, self._stamp_ns())
 
     def _substeps_of(self, task: TaskConfig) -> int:
@@ -107,8 +98,7 @@ class Simulator(GraphNode):
         response.message = "" if response.ok else f"simulator: the episode here is {self._episode!r}"
         if response.ok:
             self._running, self._episode = False, ""
-            response.count_names = [f"simulator.{name}" for name in self._counts]
-            response.counts = list(self._counts.values())
+            set_counts(response, self._counts)
         return response
 
     def _on_status(self, status: Any) -> None:
@@ -116,19 +106,19 @@ class Simulator(GraphNode):
         if status.state == "running" and status.episode == self._episode != "" and not self._running and self._steps == 0:
             self._running = True
             self._topics.look_for_readers()
-            self._topics.state(self._arm, self._now_ns)
+            self._topics.state(self._arm, self._stamp_ns())
 
     def _on_command(self, mode: Mode, message: Any) -> None:
         if self._lockstep and not self._running:
             return
-        self._counts["commands"] += 1
+        self._counts["simulator.commands"] += 1
         if mode == "trajectory":
             names, points, stamp = trajectory(message)
             refusal = self._arm.send_trajectory(names, points, self._arm.time_ns + stamp - self._stamp_ns() if stamp else None)
         else:
             refusal = self._arm.send(mode, message.data)
         if refusal:
-            self._counts["refused"] += 1
+            self._counts["simulator.refused"] += 1
             self.get_logger().warning(f"{self._robot.modes[mode].topic}: {refusal}", throttle_duration_sec=1.0)
         elif self._lockstep:
             self._step()
@@ -136,10 +126,9 @@ class Simulator(GraphNode):
     def _step(self) -> None:
         """One tick of lockstep; after the horizon time stands still."""
         self._arm.step(self._substeps)
-        self._now_ns += self._substeps * SECOND // self._arm.physics_hz
         self._steps += 1
         self._running = self._steps < self._horizon
-        self._topics.state(self._arm, self._now_ns)
+        self._topics.state(self._arm, self._stamp_ns())
 
     def tick(self, now_ns: int) -> None:
         """Realtime: the physics up to now."""
@@ -154,7 +143,7 @@ class Simulator(GraphNode):
         self._topics.state(self._arm, self._stamp_ns(), cameras)
 
     def _stamp_ns(self) -> int:
-        return self._now_ns if self._lockstep else int(self.get_clock().now().nanoseconds)
+        return self._start_ns + self._arm.time_ns if self._lockstep else int(self.get_clock().now().nanoseconds)
 
     def close(self) -> None:
         """Free the physics."""

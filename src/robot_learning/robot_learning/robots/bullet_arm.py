@@ -137,7 +137,7 @@ class BulletArm:
             period = period_s or (1.0 / self._task.rate_hz if self._task is not None else 0.05)
             if len(values) != len(self._joints):
                 return f"{len(values)} values for {len(self._joints)} joints: the message is dropped"
-            return self.send_trajectory(self.robot.joints, streamed(values, round(period * 1e9)))
+            return self.send_trajectory(self.robot.joints, streamed(values, period))
         return self.controllers.command(mode, values, self.time_ns, self._states()[0])
 
     def send_trajectory(self, names: Sequence[str], points: Sequence[Point], start_ns: int | None = None) -> str:

@@ -127,6 +127,6 @@ def _check_points(points: Sequence[Point], n: int) -> None:
         raise InvalidTrajectory("velocities of the last point are not zero")
 
 
-def streamed(positions: Sequence[float], period_ns: int) -> tuple[Point, ...]:
+def streamed(positions: Sequence[float], period_s: float) -> tuple[Point, ...]:
     """The one-point trajectory by which a controller of that period streams a target."""
-    return (Point(round(STREAM_PERIODS * period_ns), positions),)
+    return (Point(round(STREAM_PERIODS * period_s * 1e9), positions),)
