@@ -61,9 +61,10 @@ class Brackets:
         else:
             self._high[i], self._at_high[i] = x, excess
         near = abs(value - limit) <= TOLERANCE * limit
-        self.x[i] = self._next(i, excess)
-        spent = self.evaluations[i] >= EVALUATIONS or abs(self.x[i] - self._start[i]) > FARTHEST
-        self.open[i] = not (near or spent or self._high[i] - self._low[i] < NARROWEST)
+        width = self._high[i] - self._low[i]
+        lost = np.isinf(width) and abs(x - self._start[i]) >= FARTHEST
+        self.open[i] = not (near or lost or width < NARROWEST or self.evaluations[i] >= EVALUATIONS)
+        self.x[i] = np.clip(self._next(i, excess), self._start[i] - FARTHEST, self._start[i] + FARTHEST)
         return better
 
     def _next(self, i: int, excess: float) -> float:

@@ -63,6 +63,7 @@ def fit(points: Array, count: int, seed: int, start: Mixture | None = None, floo
         if len(history) > 1 and history[-1] - history[-2] < 1e-3:
             break
         mixture = _maximized(z, responsibilities, floor)
+        near |= ~np.any(near & (mixture.weights > 0), axis=1, keepdims=True)
     return Fit(Mixture(mixture.weights, mixture.means * scale + center, mixture.covariances * scale[:, None] * scale), history)
 
 
@@ -121,7 +122,7 @@ def _maximized(z: Array, shares: Array, floor: float) -> Mixture:
     for j in range(count):
         mine = np.flatnonzero(shares[:, j] > BELONGS)
         total = float(np.sum(shares[mine, j], dtype=float))
-        if total < 1.0:  # empty: no weight, until the next fit revives it
+        if total < 0.5:  # empty: no weight, until the next fit revives it
             continue
         part = shares[mine, j, None]
         mean = np.sum(part * z[mine], axis=0, dtype=float) / total
@@ -150,7 +151,7 @@ def _seeded(z: Array, count: int, rng: np.random.Generator, floor: float) -> Mix
 def _revived(mixture: Mixture, z: Array, rng: np.random.Generator, floor: float) -> Mixture:
     """`mixture` with its empty components placed, small and round, on points that the others explain worst."""
     weights, means, covariances = (np.array(part) for part in mixture)
-    empty = np.flatnonzero(weights * len(z) < 1.0)
+    empty = np.flatnonzero(weights * len(z) < 0.5)
     covariances += floor * np.eye(z.shape[1])
     if len(empty) == 0 or len(empty) == len(weights):
         return Mixture(weights, means, covariances) if len(empty) == 0 else _seeded(z, len(weights), rng, floor)

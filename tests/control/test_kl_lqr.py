@@ -1,0 +1,151 @@
+"""The KL-constrained step: its divergence is one, its limit is met, and nothing it is given makes it fail silently."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from robot_learning.control import kl_lqr, lqr
+from robot_learning.core.types import Dynamics, LinearGaussian, QuadraticCost, StateGaussian
+
+
+def problem(seed, conditions=2, horizon=20, dx=6, du=2, radius=0.95):
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((conditions, horizon, dx, dx))
+    A *= radius / np.max(np.abs(np.linalg.eigvals(A)), axis=-1)[..., None, None]
+    B = rng.standard_normal((conditions, horizon, dx, du))
+    noise = np.broadcast_to(1e-3 * np.eye(dx), A.shape)
+    dynamics = Dynamics(np.concatenate([A, B], axis=-1), 0.1 * rng.standard_normal((conditions, horizon, dx)), noise)
+    M = rng.standard_normal((conditions, horizon + 1, dx + du, dx + du))
+    H = M @ np.swapaxes(M, -1, -2)
+    g = rng.standard_normal((conditions, horizon + 1, dx + du))
+    H[:, -1, dx:], H[:, -1, :, dx:], g[:, -1, dx:] = 0.0, 0.0, 0.0
+    spread = rng.standard_normal((conditions, horizon, du, du))
+    previous = LinearGaussian(
+        0.1 * rng.standard_normal((conditions, horizon, du, dx)),
+        rng.standard_normal((conditions, horizon, du)),
+        0.1 * np.eye(du) + 0.1 * spread @ np.swapaxes(spread, -1, -2),
+    )
+    initial = StateGaussian(rng.standard_normal((conditions, dx)), np.broadcast_to(1e-3 * np.eye(dx), (conditions, dx, dx)))
+    return dynamics, QuadraticCost(H, g, np.zeros((conditions, horizon + 1))), previous, initial
+
+
+def expected(dynamics, cost, controller, initial):
+    return np.sum(lqr.expected_cost(cost, lqr.joint(lqr.forward(dynamics, controller, initial), controller)), axis=-1)
+
+
+def test_the_divergence_from_oneself_is_exactly_zero():
+    dynamics, _, controller, initial = problem(0, radius=2.0)
+    assert np.all(kl_lqr.divergence(controller, controller, lqr.forward(dynamics, controller, initial)) < 1e-12)
+
+
+def test_the_divergence_is_the_mean_log_ratio_of_the_densities():
+    dynamics, _, old, initial = problem(1, conditions=1, horizon=3)
+    rng = np.random.default_rng(2)
+    new = LinearGaussian(old.K + 0.2 * rng.standard_normal(old.K.shape), old.k + 0.2, 0.7 * old.covariance)
+    states = lqr.forward(dynamics, new, initial)
+    found = kl_lqr.divergence(new, old, states)[0]
+    count = 200_000
+    for t in range(3):
+        x = rng.multivariate_normal(states.mean[0, t], states.covariance[0, t], count)
+        u = x @ new.K[0, t].T + new.k[0, t] + rng.multivariate_normal(np.zeros(2), new.covariance[0, t], count)
+        ratio = _log_density(u, x, new, t) - _log_density(u, x, old, t)
+        assert abs(np.mean(ratio) - found[t]) < 5 * np.std(ratio) / np.sqrt(count)
+
+
+def _log_density(u, x, controller, t):
+    C = controller.covariance[0, t]
+    error = u - x @ controller.K[0, t].T - controller.k[0, t]
+    return -0.5 * np.sum(error @ np.linalg.inv(C) * error, axis=1) - 0.5 * np.linalg.slogdet(2 * np.pi * C)[1]
+
+
+@pytest.mark.parametrize("nats", [1e-3, 1.0, 100.0])
+def test_the_limit_is_met_and_the_cost_falls(nats):
+    dynamics, cost, previous, initial = problem(3)
+    step = kl_lqr.update(dynamics, cost, previous, initial, np.full(2, nats))
+    assert step.outcome == ("met", "met")
+    assert_allclose(step.kl, nats, rtol=0.1)
+    again = np.sum(kl_lqr.divergence(step.controller, previous, lqr.forward(dynamics, step.controller, initial)), axis=-1)
+    assert_allclose(again, step.kl, rtol=1e-6)
+    fall = expected(dynamics, cost, previous, initial) - expected(dynamics, cost, step.controller, initial)
+    assert_allclose(fall, step.improvement, rtol=1e-6)
+    assert np.all(fall > 0)
+
+
+def test_no_controller_with_the_same_divergence_is_better():
+    dynamics, cost, previous, initial = problem(4, conditions=1, horizon=5)
+    step = kl_lqr.update(dynamics, cost, previous, initial, np.array([2.0]))
+    best = expected(dynamics, cost, step.controller, initial) + step.eta * step.kl
+    rng = np.random.default_rng(0)
+    for scale in (1e-3, 1e-2, 1e-1) * 10:
+        K = step.controller.K + scale * rng.standard_normal(step.controller.K.shape)
+        k = step.controller.k + scale * rng.standard_normal(step.controller.k.shape)
+        other = LinearGaussian(K, k, step.controller.covariance * np.exp(scale * rng.standard_normal()))
+        kl = np.sum(kl_lqr.divergence(other, previous, lqr.forward(dynamics, other, initial)), axis=-1)
+        assert np.all(expected(dynamics, cost, other, initial) + step.eta * kl > best)
+
+
+def test_each_condition_has_its_own_multiplier_and_the_others_do_not_matter():
+    dynamics, cost, previous, initial = problem(5, conditions=3)
+    limit = np.array([0.1, 1.0, 10.0])
+    together = kl_lqr.update(dynamics, cost, previous, initial, limit)
+    assert together.eta[0] > together.eta[1] > together.eta[2]
+    pick = [part[1:2] for group in (dynamics, cost, previous, initial) for part in group]
+    alone = kl_lqr.update(Dynamics(*pick[:3]), QuadraticCost(*pick[3:6]), LinearGaussian(*pick[6:9]), StateGaussian(*pick[9:]), limit[1:2])
+    assert_allclose(alone.controller.K, together.controller.K[1:2], rtol=1e-8, atol=1e-10)
+
+
+def test_a_warm_start_saves_evaluations():
+    dynamics, cost, previous, initial = problem(6)
+    cold = kl_lqr.update(dynamics, cost, previous, initial, np.full(2, 3.0))
+    warm = kl_lqr.update(dynamics, cost, previous, initial, np.full(2, 3.0), cold.eta)
+    assert np.all(warm.evaluations == 1)
+
+
+def test_the_covariance_has_a_floor():
+    dynamics, cost, previous, initial = problem(7)
+    step = kl_lqr.update(dynamics, cost, previous, initial, np.full(2, 100.0), floor=0.05)
+    assert np.min(np.linalg.eigvalsh(step.controller.covariance)) > 0.05 * (1 - 1e-9)
+    assert_allclose(step.kl, 100.0, rtol=0.1)
+
+
+def test_without_a_cost_nothing_changes():
+    dynamics, cost, previous, initial = problem(8)
+    nothing = QuadraticCost(*(np.zeros_like(part) for part in cost))
+    step = kl_lqr.update(dynamics, nothing, previous, initial, np.ones(2))
+    assert step.outcome == ("inactive", "inactive")
+    assert_allclose(step.kl, 0.0, atol=1e-12)
+    assert_allclose(step.controller.covariance, previous.covariance, rtol=1e-9)
+
+
+def test_a_hopeless_condition_keeps_its_controller_and_says_why():
+    dynamics, cost, previous, initial = problem(9)
+    dynamics.F[0, 3] = np.nan
+    step = kl_lqr.update(dynamics, cost, previous, initial, np.ones(2))
+    assert step.outcome[0].startswith("rejected: ")
+    assert step.outcome[1] == "met"
+    assert np.array_equal(step.controller.K[0], previous.K[0])
+    assert np.all(np.isfinite(step.controller.K))
+    assert step.kl[0] == 0.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    horizon=st.integers(1, 30),
+    dx=st.integers(1, 10),
+    du=st.integers(1, 4),
+    radius=st.floats(0.1, 2.0),
+    scale=st.sampled_from([1e-6, 1.0, 1e6]),
+    nats=st.sampled_from([1e-3, 1.0, 30.0]),
+)
+def test_divergences_are_never_negative_and_never_above_the_limit(seed, horizon, dx, du, radius, scale, nats):
+    dynamics, cost, previous, initial = problem(seed, 2, horizon, dx, du, radius)
+    cost = QuadraticCost(*(scale * part for part in cost))
+    step = kl_lqr.update(dynamics, cost, previous, initial, np.full(2, nats))
+    assert all(np.all(np.isfinite(part)) for part in step.controller)
+    assert np.all(step.kl >= 0)
+    assert np.all(step.kl <= 1.1 * nats)
+    assert all(outcome == "met" for outcome in step.outcome)
+    assert np.all(step.improvement > 0)
