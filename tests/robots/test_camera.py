@@ -10,7 +10,8 @@ import pytest
 from robot_learning.core.errors import UsageError
 from robot_learning.core.rotations import from_quaternion
 from robot_learning.robots.bullet_arm import BulletArm
-from robot_learning.robots.camera import CameraConfig, checked, config_hash, matrices, optical_pose, project, render
+from robot_learning.robots.camera import CameraConfig, checked, config_hash, matrices, optical_pose, project
+from robot_learning.robots.rendering import render
 from robot_learning.run.config import available, build, named_file, read
 from robot_learning.run.robots import load_robot, urdf_path
 from robot_learning.tasks.description import Condition, TaskConfig

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.types import Array, JointState
-from robot_learning.robots.camera import CameraConfig, parent_link, render
+from robot_learning.robots.camera import CameraConfig, parent_link
 from robot_learning.robots.description import Robot
 from robot_learning.robots.held_tools import prepared_urdf
 from robot_learning.robots.joint_trajectory import Point, streamed
+from robot_learning.robots.rendering import render
 from robot_learning.robots.ros2_controllers import RobotControllers, Setpoint
 from robot_learning.robots.scene import Scene, block_of
 from robot_learning.tasks.description import Block, Condition, TaskConfig
