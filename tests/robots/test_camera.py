@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import pybullet
 import pytest
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.rotations import from_quaternion
 from robot_learning.robots.bullet_arm import BulletArm
 from robot_learning.robots.camera import CameraConfig, checked, config_hash, matrices, optical_pose, project
+from robot_learning.robots.physics import pybullet
 from robot_learning.robots.rendering import render
 from robot_learning.run.config import available, build, named_file, read
 from robot_learning.run.robots import load_robot, urdf_path

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
 from robot_learning.core.errors import UsageError
@@ -15,6 +14,7 @@ from robot_learning.robots.camera import CameraConfig, parent_link
 from robot_learning.robots.description import Robot
 from robot_learning.robots.held_tools import prepared_urdf
 from robot_learning.robots.joint_trajectory import Point, streamed
+from robot_learning.robots.physics import pybullet
 from robot_learning.robots.rendering import render
 from robot_learning.robots.ros2_controllers import RobotControllers, Setpoint
 from robot_learning.robots.scene import Scene, block_of

@@ -1,11 +1,11 @@
 """Pictures of cameras in PyBullet."""
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
 from robot_learning.core.types import Array
 from robot_learning.robots.camera import CameraConfig, optical_pose
+from robot_learning.robots.physics import pybullet
 
 NEAR, FAR = 0.02, 25.0  # m, between which PyBullet draws
 LIGHT = (0.6, -0.9, 1.6)  # from where the light comes, base frame

@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-import pybullet
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.rotations import to_quaternion
 from robot_learning.core.types import Array
+from robot_learning.robots.physics import pybullet
 from robot_learning.tasks.description import Block, Condition, TaskConfig
 
 Color = tuple[float, float, float, float]
