@@ -83,6 +83,7 @@ class Peer:
         self.node = Node("peer", context=self.context)
         self.executor = EventsExecutor(context=self.context)
         self.executor.add_node(self.node)
+        self.clients: dict[str, Any] = {}
 
     def until(self, done: Callable[[], Any], seconds: float = 20.0, idle: Callable[[], None] = lambda: None) -> bool:
         """Spins until `done`; `idle` is called all the time."""
@@ -96,11 +97,11 @@ class Peer:
 
     def call(self, kind: Any, name: str, request: Any, idle: Callable[[], None] = lambda: None) -> Any:
         """The answer of a service."""
-        client = self.node.create_client(kind, name)
+        client = self.clients.get(name) or self.node.create_client(kind, name)
+        self.clients[name] = client  # kept: the answer to a client that has just appeared may get lost
         assert self.until(client.service_is_ready, idle=idle), f"no service {name}"
         future = client.call_async(request)
         assert self.until(future.done, idle=idle), f"{name} did not answer"
-        self.node.destroy_client(client)
         return future.result()
 
     def matched(self, *endpoints: Any) -> None:

@@ -1,0 +1,174 @@
+"""local_controller and policy as processes: what they load, what they refuse, and how they act in realtime."""
+
+import time
+
+import numpy as np
+import pytest
+from robot_learning_interfaces.msg import EpisodeStatus, JointCommand, PolicyVersion, WeightsPart
+from robot_learning_interfaces.srv import FinishEpisode, LoadController, PrepareEpisode
+from sensor_msgs.msg import JointState
+
+from robot_learning.core.types import JointState as State
+from robot_learning.core.types import LinearGaussian
+from robot_learning.data.messages import VersionedController
+from robot_learning.models import weights
+from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.nodes import messages, qos
+from robot_learning.run.robots import load_chain, load_robot
+from robot_learning.run.tasks import load_task
+from robot_learning.tasks.conditions import draw
+from robot_learning.tasks.state import layout, observe, state_dim
+
+pytestmark = pytest.mark.ros
+DOMAIN = 33
+FR3, TASK = load_robot("fr3"), load_task("reach")
+CHAIN = load_chain(FR3)
+CONDITION = draw(TASK, FR3, CHAIN, "train", 1, 0)[0]
+DX = state_dim(TASK, 7)
+MODE = FR3.modes[FR3.command_mode]
+
+
+def controller(T=50, dx=DX, du=7):
+    rng = np.random.default_rng(0)
+    return LinearGaussian(0.1 * rng.normal(size=(T, du, dx)), rng.normal(size=(T, du)), np.tile(np.eye(du), (T, 1, 1)))
+
+
+def request(kind, name, version, **change):
+    fields = {"episode": "e", "robot": "fr3", "task": "reach", "horizon": 40, "controller": kind, "id": name, "version": version}
+    return PrepareEpisode.Request(condition=messages.to_condition(CONDITION), **fields | change)
+
+
+class Stage:
+    """The rest of the graph."""
+
+    def __init__(self, peer, name):
+        self.peer, self.name, self.commands = peer, name, []
+        self.states = peer.node.create_publisher(JointState, FR3.joint_states_topic, qos.CONTROL_WRITER)
+        self.status = peer.node.create_publisher(EpisodeStatus, "/episode_status", qos.LATCHED)
+        peer.node.create_subscription(JointCommand, "/joint_command", self.commands.append, qos.RECORDER_READER)
+        peer.matched(self.states, self.status)
+        self.rng = np.random.default_rng(5)
+
+    def load(self, value):
+        answer = LoadController.Request(controller=messages.to_linear_gaussian(value))
+        return self.peer.call(LoadController, "/local_controller/load", answer)
+
+    def prepare(self, *arguments, **change):
+        return self.peer.call(PrepareEpisode, f"/{self.name}/prepare", request(*arguments, **change))
+
+    def finish(self):
+        return messages.counts(self.peer.call(FinishEpisode, f"/{self.name}/finish", FinishEpisode.Request(episode="e")))
+
+    def state(self, stamp):
+        state = State(stamp, np.array(FR3.home) + 0.1 * self.rng.normal(size=7), self.rng.normal(size=7), np.zeros(7))
+        self.states.publish(messages.to_joint_state(state, FR3.joints))
+        return state
+
+    def answer(self, stamp):
+        """The command for a joint state, in lockstep."""
+        count, state = len(self.commands), self.state(stamp)
+        assert self.peer.until(lambda: len(self.commands) > count), "no command"
+        x = observe(CHAIN, TASK, CONDITION, state.position, state.velocity)
+        return x, messages.joint_command(self.commands[-1], FR3.joints)
+
+
+def test_local_controller_in_lockstep(start, peer):
+    start("local_controller", robot="fr3", clock="lockstep")
+    stage = Stage(peer, "local_controller")
+    value = VersionedController("c", 3, controller())
+    assert "is not loaded (no such controller)" in stage.prepare("local", "c", 3).message
+    assert stage.load(value).ok
+    assert "is not loaded (version 3)" in stage.prepare("local", "c", 2).message
+    assert "has 50 steps; the episode wants 51" in stage.prepare("local", "c", 3, horizon=51).message
+    assert "this is fr3, not ur5e" in stage.prepare("local", "c", 3, robot="ur5e").message
+    assert "did you mean 'reach'" in stage.prepare("local", "c", 3, task="reahc").message
+    stage.load(VersionedController("small", 1, controller(dx=14)))
+    assert "14 states, 7 actions; fr3 in reach has 32 and 7" in stage.prepare("local", "small", 1).message
+    bad = value._replace(controller=value.controller._replace(k=np.full((50, 7), np.nan)))
+    assert "feedforward is not finite" in stage.load(bad).message
+    assert stage.prepare("local", "c", 3).ok
+    for step in range(3):
+        x, command = stage.answer(1000 + step)
+        action = value.controller.K[step] @ x + value.controller.k[step]
+        assert command.values == pytest.approx(action * MODE.action_scale)
+        assert (command.stamp_ns, command.step, command.source) == (1000 + step, step, "local_controller c:3")
+    stage.states.publish(messages.to_joint_state(State(1002, np.zeros(7), np.zeros(7), np.zeros(7)), FR3.joints))
+    stage.states.publish(messages.to_joint_state(State(1003, np.full(7, np.nan), np.zeros(7), np.zeros(7)), FR3.joints))
+    assert not peer.until(lambda: len(stage.commands) > 3, 0.3), "answered once; NaN not at all"
+    assert stage.finish() == {"ticks": 3, "bad_state": 1}
+    stage.state(1004)
+    assert not peer.until(lambda: len(stage.commands) > 3, 0.3), "after the episode"
+
+
+def test_local_controller_in_realtime_keeps_the_tasks_rate(start, peer):
+    start("local_controller", robot="fr3", clock="realtime")
+    stage = Stage(peer, "local_controller")
+    stage.load(VersionedController("c", 1, controller()))
+    due = [0.0]
+
+    def robot():
+        if time.monotonic() >= due[0]:
+            due[0] = time.monotonic() + 0.005
+            stage.state(time.time_ns())
+
+    assert stage.prepare("local", "c", 1).ok
+    peer.until(lambda: False, 0.3, robot)
+    assert not stage.commands, "prepared, not running"
+    stage.status.publish(EpisodeStatus(episode="another", state="running"))
+    peer.until(lambda: False, 0.2, robot)
+    assert not stage.commands
+    stage.status.publish(EpisodeStatus(episode="e", state="running"))
+    assert peer.until(lambda: len(stage.commands) >= 40, 5.0, robot)
+    stamps = np.array([messages.stamp_ns(c.header.stamp) for c in stage.commands])
+    assert np.diff(stamps).mean() / 1e9 == pytest.approx(1 / TASK.rate_hz, rel=0.05)
+    peer.until(lambda: False, 0.2, robot)
+    assert [c.step for c in stage.commands] == list(range(40)), "no more than the horizon"
+    assert stage.finish()["ticks"] == 40
+
+
+def packed(policy, version, **change):
+    manifest = policy.manifest("fr3", FR3.command_mode, "reach", TASK.rate_hz, layout(TASK, 7), MODE.action_scale)
+    return weights.pack(policy.state(), manifest | {"policy": "global", "version": version} | change)
+
+
+def test_policy_takes_good_weights_between_episodes_and_refuses_bad_ones(start, peer, tmp_path):
+    start("policy", robot="fr3", clock="lockstep", run_dir=str(tmp_path))
+    stage = Stage(peer, "policy")
+    parts = peer.node.create_publisher(WeightsPart, "/policy_weights", qos.WEIGHTS)
+    announce = peer.node.create_publisher(PolicyVersion, "/policy_version", qos.LATCHED)
+    peer.matched(parts, announce)
+
+    def send(data, version):
+        for part in weights.split(data, "global", version):
+            parts.publish(messages.to_weights_part(part))
+
+    def loaded(version):
+        return peer.until(lambda: stage.prepare("policy", "global", version).ok, 5.0)
+
+    one, two = (GaussianPolicy.initial(DX, 7, seed) for seed in (1, 2))
+    assert "global' version 1 is not loaded (no version)" in stage.prepare("policy", "global", 1).message
+    send(packed(one, 1), 1)
+    assert loaded(1)
+    x, command = stage.answer(1)
+    assert np.array_equal(command.values, one.act(x) * MODE.action_scale)
+    assert command.source == "policy global:1"
+    send(packed(two, 2), 2)
+    assert peer.until(lambda: (tmp_path / "policies" / "global.safetensors").read_bytes() == packed(two, 2), 5.0)
+    x, command = stage.answer(2)
+    assert np.array_equal(command.values, one.act(x) * MODE.action_scale), "not within an episode"
+    assert stage.finish() == {"ticks": 2}
+    assert "version 1 is not loaded (version 2)" in stage.prepare("policy", "global", 1).message
+    assert loaded(2)
+    flipped = bytearray(packed(one, 3))
+    flipped[-1] ^= 1
+    send(bytes(flipped), 3)
+    send(packed(one, 2), 2)
+    send(packed(one, 4, robot="ur5e"), 4)
+    announce.publish(PolicyVersion(policy="global", version=3))
+    refused = {"weights_hash": 1, "weights_version": 1, "weights_manifest": 1}
+    assert peer.until(lambda: stage.finish().items() >= refused.items(), 5.0)
+    assert "(version 2; version 3 is announced)" in stage.prepare("policy", "global", 3).message
+    assert stage.prepare("policy", "global", 2).ok
+    x, command = stage.answer(3)
+    assert np.array_equal(command.values, two.act(x) * MODE.action_scale)
+    assert (tmp_path / "policies" / "global.safetensors").read_bytes() == packed(two, 2)
