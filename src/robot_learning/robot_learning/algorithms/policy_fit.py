@@ -6,17 +6,17 @@ with μ_i and C_i the local controller's mean action and covariance there: the K
 does not depend on the network. The policy's covariance is the inverse of the mean precision, which minimises the same divergence.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from robot_learning.core.gmm import scales
 from robot_learning.core.matrices import apply, inverse_root, symmetric, transpose
 from robot_learning.core.types import Array, LinearGaussian
 from robot_learning.models.gaussian_policy import GaussianPolicy
-from robot_learning.models.mlp import Layer
+from robot_learning.models.mlp import Layer, forward, gradient
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,6 @@ class FitConfig:
     steps: int = 1500  # of Adam
     batch: int = 256
     rate: float = 3e-3  # learning rate at first; it falls to zero along half a cosine
-    decay: float = 1e-4  # of the weights, per step and learning rate
 
 
 class FitReport(NamedTuple):
@@ -46,11 +45,11 @@ def fit(
     K, k, covariance = controllers
     targets = apply(K[:, None], visited) + k[:, None]
     R, _ = inverse_root(covariance)
-    precision = np.mean(transpose(R) @ R, axis=(0, 1))
-    unit = np.sqrt(np.trace(precision) / len(precision))
-    roots = np.broadcast_to((R / unit)[:, None], (*targets.shape, targets.shape[-1]))
+    precisions = transpose(R) @ R
+    precision = np.mean(precisions, axis=(0, 1))
+    weights = precisions / (np.trace(precision) / len(precision))
     dx, du = visited.shape[-1], targets.shape[-1]
-    x, y, w = visited.reshape(-1, dx), targets.reshape(-1, du), roots.reshape(-1, du, du)
+    x, y, w = visited.reshape(-1, dx), targets.reshape(-1, du), np.broadcast_to(weights[:, None], (*targets.shape, du)).reshape(-1, du, du)
     center, scale = scales(x)
     policy = renormalized(policy, center, scale)
     layers, report = _train(policy.layers, (x - center) / scale, y, w, config, seed)
@@ -66,32 +65,40 @@ def renormalized(policy: GaussianPolicy, center: Array, scale: Array) -> Gaussia
     return GaussianPolicy([moved, *rest], center, scale, policy.covariance)
 
 
-def _train(layers: tuple[Layer, ...], x: Array, y: Array, w: Array, config: FitConfig, seed: int) -> tuple[list[Layer], FitReport]:
-    generator = torch.Generator().manual_seed(seed)
-    inputs, targets, roots = (torch.tensor(array, dtype=torch.float32) for array in (x, y, w))
-    parameters = [torch.tensor(array, requires_grad=True) for layer in layers for array in layer]
-    optimizer = torch.optim.AdamW(parameters, lr=config.rate, weight_decay=config.decay, foreach=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
+def _train(layers: Sequence[Layer], x: Array, y: Array, w: Array, config: FitConfig, seed: int) -> tuple[list[Layer], FitReport]:
+    """Adam (Kingma and Ba 2015) in float32 on minibatches, each point once before any is seen again."""
+    rng = np.random.default_rng(seed)
+    x, y, w = (np.ascontiguousarray(array, dtype=np.float32) for array in (x, y, w))
+    flat, network = _flat(layers)
+    first, second = np.zeros_like(flat), np.zeros_like(flat)
+    before = _error(network, x, y, w)
+    batch = min(config.batch, len(x))
+    order = np.empty(0, dtype=int)
+    for step in range(1, config.steps + 1):
+        if len(order) < batch:
+            order = rng.permutation(len(x))
+        rows, order = order[:batch], order[batch:]
+        targets, weights = y[rows], w[rows] / np.float32(batch)
+        parts = gradient(network, x[rows], lambda output, y=targets, w=weights: np.sum(w * (output - y)[:, None, :], axis=-1))
+        slope = np.concatenate([array.ravel() for layer in parts for array in layer])
+        first += 0.1 * (slope - first)
+        second += 0.001 * (slope * slope - second)
+        rate = 0.5 * config.rate * (1.0 + np.cos(np.pi * step / config.steps))
+        flat -= np.float32(rate / (1 - 0.9**step)) * first / (np.sqrt(second / np.float32(1 - 0.999**step)) + np.float32(1e-8))
+    return [Layer(layer.W.copy(), layer.b.copy()) for layer in network], FitReport(before, _error(network, x, y, w))
 
-    def loss(rows: torch.Tensor | slice) -> torch.Tensor:
-        h = inputs[rows]
-        for i in range(0, len(parameters) - 2, 2):
-            h = torch.relu(torch.nn.functional.linear(h, parameters[i], parameters[i + 1]))
-        error = torch.nn.functional.linear(h, parameters[-2], parameters[-1]) - targets[rows]
-        return (roots[rows] @ error[..., None]).square().mean()
 
-    with torch.no_grad():
-        before = float(loss(slice(None)))
-    order = torch.empty(0, dtype=torch.int64)
-    for _ in range(config.steps):
-        if len(order) < config.batch:
-            order = torch.cat([order, torch.randperm(len(inputs), generator=generator)])
-        rows, order = order[: config.batch], order[config.batch :]
-        optimizer.zero_grad()
-        loss(rows).backward()
-        optimizer.step()
-        schedule.step()
-    with torch.no_grad():
-        after = float(loss(slice(None)))
-    arrays = [parameter.detach().numpy().copy() for parameter in parameters]
-    return [Layer(W, b) for W, b in zip(arrays[::2], arrays[1::2], strict=True)], FitReport(before, after)
+def _flat(layers: Sequence[Layer]) -> tuple[Array, list[Layer]]:
+    """All parameters in one float32 vector, and layers that are views of it."""
+    flat = np.concatenate([array.ravel() for layer in layers for array in layer]).astype(np.float32)
+    views, start = [], 0
+    for layer in layers:
+        W, b = (part.size for part in layer)
+        views.append(Layer(flat[start : start + W].reshape(layer.W.shape), flat[start + W : start + W + b]))
+        start += W + b
+    return flat, views
+
+
+def _error(layers: Sequence[Layer], x: Array, y: Array, w: Array) -> float:
+    error = forward(layers, x) - y
+    return float(np.mean(np.sum(error * np.sum(w * error[:, None, :], axis=-1), axis=-1)) / y.shape[1])
