@@ -22,8 +22,12 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Float64MultiArray, String
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from robot_learning.core.rotations import from_quaternion
 from robot_learning.nodes.messages import stamp_ns, to_condition
 from robot_learning.nodes.qos import CONTROL_WRITER, LATCHED, RECORDER_READER
+from robot_learning.nodes.simulated_topics import to_transform
+from robot_learning.robots.camera import CameraConfig, checked, optical_pose
+from robot_learning.run.config import named_file, read
 from robot_learning.run.robots import load_robot
 from robot_learning.tasks.description import Condition
 
@@ -150,6 +154,17 @@ def test_pictures_come_with_their_camera_info(watcher: Watcher) -> None:
     assert (picture.width, picture.height, picture.encoding, picture.step, len(picture.data)) == (64, 64, "rgb8", 192, 12288)
     assert picture.header.frame_id == infos[-1].header.frame_id == "front64_optical_frame"
     assert infos[-1].k[0] > 0.0
+
+
+def test_the_cameras_transform_is_that_of_its_file() -> None:
+    file = named_file("cameras", "overview")
+    camera = checked(read(CameraConfig, file), str(file))
+    message = to_transform(camera, ROBOT)
+    assert (message.header.frame_id, message.child_frame_id) == ("fr3_link0", "overview_optical_frame")
+    to, turn = message.transform.translation, message.transform.rotation
+    pose = optical_pose(camera)
+    assert pose[:3, 3] == pytest.approx([to.x, to.y, to.z])
+    assert pose[:3, :3] == pytest.approx(from_quaternion(np.array([turn.x, turn.y, turn.z, turn.w])))
 
 
 @pytest.mark.parametrize(

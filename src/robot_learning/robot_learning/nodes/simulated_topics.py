@@ -1,9 +1,11 @@
 """What the simulated robot and its surroundings publish."""
 
+from importlib import import_module
 from typing import Any
 
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TransformStamped
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
@@ -13,15 +15,27 @@ from robot_learning.core.types import Array
 from robot_learning.nodes.messages import to_camera_info, to_image, to_joint_state, to_pose_stamped, to_time
 from robot_learning.nodes.qos import CLOCK_WRITER, CONTROL_WRITER, IMAGE_WRITER, LATCHED
 from robot_learning.robots.bullet_arm import BulletArm
-from robot_learning.robots.camera import CameraConfig, checked
+from robot_learning.robots.camera import CameraConfig, checked, parent_link
 from robot_learning.robots.description import Robot
 from robot_learning.run.config import named_file, read
 from robot_learning.run.robots import urdf_path
+
+CAMERA_INFO_WRITER = QoSProfile(depth=8, durability=DurabilityPolicy.TRANSIENT_LOCAL)  # late comers get the last one
 
 
 def description(robot: Robot) -> str:
     """The robot's URDF, with meshes as every ROS tool finds them."""
     return urdf_path(robot).read_text(encoding="utf-8").replace('filename="meshes/', f'filename="package://{PACKAGE}/urdf/meshes/')
+
+
+def to_transform(camera: CameraConfig, robot: Robot) -> TransformStamped:
+    """From the link that carries the camera to its optical frame."""
+    message = TransformStamped(child_frame_id=camera.optical_frame)
+    message.header.frame_id = parent_link(camera, robot)
+    to, turn = message.transform.translation, message.transform.rotation
+    to.x, to.y, to.z = camera.position
+    turn.x, turn.y, turn.z, turn.w = camera.quaternion
+    return message
 
 
 class SimulatedTopics:
@@ -38,6 +52,7 @@ class SimulatedTopics:
         self._description.publish(String(data=description(robot)))
         self._cameras: dict[str, tuple[CameraConfig, Any, Any]] = {}
         self._on: list[str] = []
+        self._transforms: Any = None
         self._truth_wanted = False
 
     def cameras(self, names: list[str]) -> None:
@@ -47,8 +62,19 @@ class SimulatedTopics:
                 file = named_file("cameras", name)
                 camera = checked(read(CameraConfig, file), str(file))
                 images = self._node.create_publisher(Image, f"/{name}/image_raw", IMAGE_WRITER)
-                self._cameras[name] = camera, images, self._node.create_publisher(CameraInfo, f"/{name}/camera_info", IMAGE_WRITER)
+                self._cameras[name] = camera, images, self._node.create_publisher(CameraInfo, f"/{name}/camera_info", CAMERA_INFO_WRITER)
+                self._publish_transforms()
         self._on = list(dict.fromkeys(names))
+
+    def _publish_transforms(self) -> None:
+        """Where the cameras are, on /tf_static; tf2_msgs is only there with an installed ROS."""
+        try:
+            message = import_module("tf2_msgs.msg").TFMessage
+        except ImportError:
+            return
+        if self._transforms is None:
+            self._transforms = self._node.create_publisher(message, "/tf_static", LATCHED)
+        self._transforms.publish(message(transforms=[to_transform(camera, self._robot) for camera, _, _ in self._cameras.values()]))
 
     def rates(self) -> dict[str, float]:
         """Of the cameras that are on, Hz."""
