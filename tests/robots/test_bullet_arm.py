@@ -5,10 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.types import Array
 from robot_learning.robots.bullet_arm import BulletArm
+from robot_learning.robots.description import Mode
 from robot_learning.robots.joint_trajectory import Point
 from robot_learning.run.config import named_file, read
 from robot_learning.run.robots import load_chain, load_robot, urdf_path
@@ -245,3 +248,19 @@ def test_a_chamfer_lets_in_a_peg_that_the_edge_would_stop() -> None:
 def test_a_urdf_that_lacks_the_robots_links_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="no_such_link"):
         BulletArm(replace(ROBOT, tool_link="no_such_link"), urdf_path(ROBOT))
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(ROBOT.modes)), st.lists(st.floats(), min_size=6, max_size=8)), max_size=8))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_commanded_the_state_stays_finite_and_a_reset_cures_it(
+    arm: BulletArm, commands: list[tuple[Mode, list[float]]]
+) -> None:
+    arm.reset(condition())
+    for mode, values in commands:
+        refused = arm.send(mode, values)
+        assert refused or (len(values) == 7 and np.isfinite(values).all())
+        arm.step(4)
+        assert all(np.isfinite(part).all() for part in arm.joint_state()[1:])
+    arm.reset(condition())
+    assert np.array_equal(arm.joint_state().position, HOME)
+    assert arm.send("effort", [0.0] * 7) == ""
