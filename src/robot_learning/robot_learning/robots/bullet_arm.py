@@ -53,14 +53,14 @@ class BulletArm:
         self._limits = [float(limit) for limit in robot.limits.effort]
         self._speeds = [float(limit) for limit in robot.limits.velocity]
         self._zeros = [0.0] * len(robot.joints)
-        self._client = -1
+        self._client = pybullet.connect(pybullet.DIRECT)
         self._built: Block | None = None
         self._load(block_of(task, None))
         self._settle(robot.home)
 
     def _load(self, block: Block | None) -> None:
-        self.close()
-        client = self._client = pybullet.connect(pybullet.DIRECT)  # a fresh one: resetSimulation does not free everything
+        client = self._client
+        pybullet.resetSimulation(physicsClientId=client)
         pybullet.setPhysicsEngineParameter(
             fixedTimeStep=1.0 / self.physics_hz, numSubSteps=0, deterministicOverlappingPairs=1, enableFileCaching=0, physicsClientId=client
         )
