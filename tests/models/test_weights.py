@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,12 +67,12 @@ def spoiled():
     yield "reordered", [NEW[0], NEW[2], NEW[1], *NEW[3:]], "part"
     yield "old version", split(file(1, hidden=4000), "global", 1), "version"
     yield "mixed files", NEW[:1] + wrong_shape[1:], "part"
-    yield "version on the envelope only", [part._replace(version=3) for part in NEW], "manifest"
+    yield "version on the envelope only", [replace(part, version=3) for part in NEW], "manifest"
     yield "other policy", split(file(2, policy="other"), "other", 2), "name"
     yield "other robot", split(pack({"w": np.ones(2)}, {"policy": "global", "version": 2, "robot": "ur5"}), "global", 2), "manifest"
-    yield "count too large", [NEW[0]._replace(count=4_000_000_000)], "size"
-    yield "empty part", [NEW[0]._replace(data=b"")], "size"
-    yield "large part", [NEW[0]._replace(data=b"x" * (PART_BYTES + 1))], "size"
+    yield "count too large", [replace(NEW[0], count=4_000_000_000)], "size"
+    yield "empty part", [replace(NEW[0], data=b"")], "size"
+    yield "large part", [replace(NEW[0], data=b"x" * (PART_BYTES + 1))], "size"
 
 
 @pytest.mark.parametrize(("parts", "kind"), [pytest.param(p, k, id=name) for name, p, k in spoiled()])

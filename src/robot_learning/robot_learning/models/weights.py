@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,7 +53,8 @@ class Weights(NamedTuple):
     data: bytes
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True)
+class Part:
     """One part of a file, as in WeightsPart."""
 
     policy: str
@@ -61,6 +63,10 @@ class Part(NamedTuple):
     index: int
     count: int
     data: bytes
+
+
+def _file(part: Part) -> tuple[str, int, str, int]:
+    return part.policy, part.version, part.sha256, part.count
 
 
 def pack(tensors: Mapping[str, Any], manifest: Mapping[str, Any]) -> bytes:
@@ -196,7 +202,7 @@ class Assembler:
         self._check_identity(part)
         if part.index != len(self._parts):
             raise Refused("part", f"part {part.index} of {part.count} when part {len(self._parts)} was due")
-        if self._parts and part[:3] + part[4:5] != self._parts[0][:3] + self._parts[0][4:5]:
+        if self._parts and _file(part) != _file(self._parts[0]):
             raise Refused("part", f"part {part.index} belongs to another file")
 
     def _check_identity(self, part: Part) -> None:
