@@ -6,14 +6,13 @@ MODE := $(firstword $(CHOICE))
 ifeq ($(filter wheel sourced,$(MODE)),)
 $(error $(CHOICE))
 endif
-PYTHON_OF_MODE := $(word 2,$(CHOICE))
 
 # The least number of tests that must have passed; raise them when tests are added.
 UNIT_FLOOR := 50
 ROS_FLOOR := 1
 
 DONE := .venv/done-$(MODE)
-STEP = @tools/setup.sh $(notdir $(basename $@)) $(MODE) $(PYTHON_OF_MODE) && mkdir -p $(@D) && touch $@
+STEP = @tools/setup.sh $(notdir $(basename $@)) $(CHOICE) && mkdir -p $(@D) && touch $@
 RUN := tools/env.sh
 INTERFACES := $(shell find src/robot_learning_interfaces -type f | sort)
 

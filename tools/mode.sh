@@ -1,10 +1,15 @@
 #!/bin/sh
-# Decides how the project is installed, and prints one line: MODE PYTHON
+# Decides how the project is installed, and prints one line: MODE PYTHON VERSION
 #   sourced  a ROS 2 is sourced (ROS_DISTRO is set): everything of ROS and its Python come from there
 #   wheel    otherwise: ROS 2 Jazzy comes from PyPI's wheels, which exist for CPython 3.10 to 3.13
 # 3.11 is the tested Python of wheel mode. PYTHON=... names another one. What cannot work ends with exit 2 and one line.
 
-version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2] if sys.implementation.name == "cpython" else "other")' 2>/dev/null; }
+# "PATH VERSION"; the path is the real one, also when called through a virtual environment or a shim
+describe() {
+    "$1" -c 'import os, sys
+name = "%d.%d" % sys.version_info[:2] if sys.implementation.name == "cpython" else "other"
+print(os.path.realpath(sys.executable), name)' 2>/dev/null
+}
 
 if [ -n "$ROS_DISTRO" ]; then
     case $ROS_DISTRO in
@@ -17,14 +22,15 @@ if [ -n "$ROS_DISTRO" ]; then
         echo "ROS 2 $ROS_DISTRO is sourced, but ${PYTHON:-python3} cannot import its rclpy" >&2
         exit 2
     fi
-    echo "sourced $python"
+    echo "sourced $(describe "$python")"
     exit 0
 fi
 
 for candidate in ${PYTHON:-python3.11 python3 python3.12 python3.13}; do
     python=$(command -v "$candidate") || continue
-    case $(version_of "$python") in
-        3.11 | 3.12 | 3.13) echo "wheel $python"; exit 0 ;;
+    described=$(describe "$python")
+    case ${described##* } in
+        3.11 | 3.12 | 3.13) echo "wheel $described"; exit 0 ;;
     esac
 done
 echo "no usable Python: CPython 3.11 is needed (3.12 and 3.13 may work), or a sourced ROS 2 Jazzy or later" >&2

@@ -1,11 +1,12 @@
 #!/bin/sh
-# One step of the set-up; the Makefile calls each when what it depends on has changed: setup.sh STEP MODE PYTHON
+# One step of the set-up; the Makefile calls each when what it depends on has changed:
+# setup.sh STEP MODE PYTHON VERSION
 #   python      .venv with every package of requirements/MODE.lock
 #   interfaces  robot_learning_interfaces, built by colcon (wheel mode: into .venv; sourced mode: into install/)
 #   package     robot_learning, editable
 set -eu
 cd "$(dirname "$0")/.."
-step=$1 mode=$2 python=$3
+step=$1 mode=$2 python=$3 version=$4
 log=.venv/setup.log
 
 say() { echo "setup: $*"; }
@@ -18,13 +19,13 @@ quietly() { # the output is shown only if the command fails
 }
 
 make_venv() {
-    [ "$(cat .venv/mode 2>/dev/null)" = "$mode $python" ] && return
-    say "virtual environment .venv ($mode mode, $("$python" --version))"
+    [ "$(cat .venv/mode 2>/dev/null)" = "$mode $version" ] && return
+    say "virtual environment .venv ($mode mode, Python $version)"
     "$python" -c 'import venv, ensurepip' 2>/dev/null || fail "$python has no venv module: install python3-venv"
     [ "$mode" = wheel ] && site= || site=--system-site-packages
     [ -e .venv/mode ] && site="$site --clear"
     "$python" -m venv $site .venv
-    echo "$mode $python" >.venv/mode
+    echo "$mode $version" >.venv/mode
 }
 
 install_packages() {

@@ -90,5 +90,6 @@ def ros_arguments(spec: NodeSpec) -> list[str]:
     arguments = ["--ros-args", "-r", f"__node:={spec.name}"]
     for key, value in spec.parameters.items():
         # quoted: YAML would read "1" or "yes" as something else than a string
-        arguments += ["-p", f"{key}:='{value}'"]
+        quoted = value.replace("'", "''")
+        arguments += ["-p", f"{key}:='{quoted}'"]
     return arguments

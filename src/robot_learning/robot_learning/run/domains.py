@@ -1,0 +1,66 @@
+"""Which ROS domain a graph runs on: one graph of ours per domain and user, held by a lock that ends with its process."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+from robot_learning.core.errors import UsageError
+
+# Above 101 the ports of DDS reach into those that Linux hands out to anyone.
+DOMAINS = range(102)
+PRIVATE = range(60, 100)  # for graphs that only their starter talks to
+
+
+def chosen_domain() -> int:
+    """ROS_DOMAIN_ID, or 0; UsageError if it is not a domain."""
+    text = os.environ.get("ROS_DOMAIN_ID") or "0"
+    if not text.isdecimal() or int(text) not in DOMAINS:
+        raise UsageError(f"ROS_DOMAIN_ID={text!r}: a number from 0 to {DOMAINS[-1]} is expected")
+    return int(text)
+
+
+def hold(domain: int, purpose: str) -> IO[str]:
+    """A lock on the domain until the file is closed or the process ends; UsageError names who has it."""
+    lock = _lock(domain)
+    if isinstance(lock, str):
+        raise UsageError(f"ROS domain {domain} is busy: {lock}; stop it or set ROS_DOMAIN_ID to another number")
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()} runs {purpose}")
+    lock.flush()
+    return lock
+
+
+def hold_free(purpose: str, domains: Iterable[int] = PRIVATE) -> tuple[int, IO[str]]:
+    """The first free domain and its lock."""
+    for domain in domains:
+        try:
+            return domain, hold(domain, purpose)
+        except UsageError:
+            continue
+    raise UsageError(f"all ROS domains of {domains} are busy; set ROS_DOMAIN_ID to a free one")
+
+
+def _lock(domain: int) -> IO[str] | str:
+    """The locked file, or what its owner wrote into it."""
+    file = open(_folder() / f"domain-{domain}.lock", "a+", encoding="utf-8")  # noqa: SIM115 (open means locked)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with file:
+            file.seek(0)
+            return file.read(300).strip() or "another graph runs on it"
+    return file
+
+
+def _folder() -> Path:
+    """Where the user's locks lie; nobody else may write there."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    base = Path(runtime) if runtime and os.access(runtime, os.W_OK) else Path(tempfile.gettempdir())
+    folder = base / f"robot-learning-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise UsageError(f"{folder} belongs to somebody else: set XDG_RUNTIME_DIR to a folder of yours")
+    return folder

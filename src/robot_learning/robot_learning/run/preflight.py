@@ -1,0 +1,51 @@
+"""What must hold before a graph starts; each refusal is one line that says what to do."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.run.graph import NodeSpec
+
+SHARED_MEMORY = Path("/dev/shm")
+SHARED_MIB_PER_NODE = 18  # config/fastdds.xml: a segment of 16 MiB for each process, and its ports
+DISK_FLOOR_MIB = 200
+
+
+def check_nodes(specs: Sequence[NodeSpec]) -> None:
+    """Every node has a module, and its name is its own."""
+    for spec in specs:
+        if not spec.executable.isidentifier() or find_spec(f"robot_learning.nodes.{spec.executable}") is None:
+            raise UsageError(f"unknown node {spec.executable!r}: there is no robot_learning/nodes/{spec.executable}.py")
+    names = [spec.name for spec in specs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"two nodes are called {twice[0]!r}")
+
+
+def check_shared_memory(processes: int, folder: Path = SHARED_MEMORY) -> None:
+    """There is room for the segments of so many processes and of the one that talks to them."""
+    needed = SHARED_MIB_PER_NODE * (processes + 1)
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise WorkFailed(f"no shared memory: {folder} is missing or not writable (docker: --ipc=host, or mount a tmpfs there)")
+    free = free_mib(folder)
+    if free < needed:
+        hint = "docker: --shm-size=512m; after crashes: remove fastrtps_* there"
+        raise WorkFailed(f"no shared memory: {folder} has {free} MiB free, {processes} nodes need {needed} MiB ({hint})")
+
+
+def check_disk(folder: Path, floor_mib: int = DISK_FLOOR_MIB) -> None:
+    """The file system of `folder`, which need not exist yet, has room for logs and bags."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        raise WorkFailed(f"{folder}: {existing} is not writable")
+    free = free_mib(existing)
+    if free < floor_mib:
+        raise WorkFailed(f"{folder}: disk full: {free} MiB free, {floor_mib} MiB are needed at least")
+
+
+def free_mib(folder: Path) -> int:
+    """Free space of the file system of `folder`."""
+    return shutil.disk_usage(folder).free // 2**20
