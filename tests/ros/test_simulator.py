@@ -125,3 +125,30 @@ def test_pictures_carry_the_stamps_of_the_joint_states(lockstep: int) -> None:
     (episode,) = command(lockstep, [{"horizon": 20, "cameras": ["front64"]}])
     assert episode["stamps"] == [stamp for stamp, _ in episode["images"]] == episode["infos"]
     assert {size for _, size in episode["images"]} == {64 * 64 * 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ("robot", "missing")),
+        (["robot:=fr33"], ("fr33", "fr3")),
+        (["robot:=fr3", "task:=reech"], ("reech", "reach")),
+        (["robot:=fr3", "clock:=lockstepp"], ("clock", "lockstep")),
+        (["robot:=fr3", "cameras:=front46"], ("front46", "front64")),
+        (["robot:=fr3", "tusk:=reach"], ("tusk", "task")),
+    ],
+)
+def test_wrong_parameters_end_in_one_clear_line_and_exit_2(arguments: list[str], words: tuple[str, ...]) -> None:
+    options = [part for argument in arguments for part in ("-p", argument)]
+    result = subprocess.run(
+        [sys.executable, "-m", "robot_learning.nodes.simulator", *(["--ros-args", *options] if options else [])],
+        env=environment(22),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert all(word in result.stderr for word in words)
+    assert "ready" not in result.stdout
