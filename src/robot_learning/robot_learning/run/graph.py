@@ -49,6 +49,7 @@ def graph(
     backend: str = "sim",
     run_dir: str = "",
     extra: tuple[str, ...] = (),
+    others: Mapping[str, str] | None = None,
 ) -> list[NodeSpec]:
     """The nodes of a graph, in the order in which they are started.
 
@@ -60,6 +61,7 @@ def graph(
         backend: where the robot is, one of BACKENDS; a simulator is only part of the graph for "sim".
         run_dir: absolute path of the run folder, for what is recorded.
         extra: further nodes, such as "perception" or "learner".
+        others: further parameters, for the nodes that take them: cameras, camera, weights, config_file.
 
     Raises:
         UsageError: an unknown name, or lockstep without a simulator.
@@ -68,7 +70,7 @@ def graph(
     _known(clock, CLOCKS, "clock")
     if _known(backend, BACKENDS, "backend") != "sim" and clock == "lockstep":
         raise UsageError(f"clock lockstep is for backend sim only, not {backend}")
-    values = {"robot": robot, "task": task, "clock": clock, "backend": backend, "run_dir": run_dir}
+    values = {"robot": robot, "task": task, "clock": clock, "backend": backend, "run_dir": run_dir, **(others or {})}
     return [_spec(name, values) for name in dict.fromkeys(executables) if name != "simulator" or backend == "sim"]
 
 

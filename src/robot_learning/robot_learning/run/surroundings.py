@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 
 from robot_learning.core.paths import share_dir
+from robot_learning.run.domains import chosen_domain
+
+__all__ = ["chosen_domain", "surroundings"]
 
 
 def surroundings(domain: int, logs: Path | None = None) -> dict[str, str]:

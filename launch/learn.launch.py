@@ -1,0 +1,54 @@
+"""Everything that learning over topics needs, and the learner itself.
+
+ros2 launch robot_learning learn.launch.py config_file:=config/experiments/reach_state.yaml run_dir:=runs/reach
+"""
+
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from robot_learning.run.graph import BACKENDS, CLOCKS, PACKAGE, graph
+from robot_learning.run.surroundings import chosen_domain, surroundings
+
+ARGUMENTS = {
+    "robot": ("fr3", "name in config/robots", None),
+    "task": ("reach", "name in config/tasks", None),
+    "clock": ("lockstep", "lockstep waits for one command per step; realtime does not", CLOCKS),
+    "backend": ("sim", "where the robot is; without sim there is no simulator", BACKENDS),
+    "cameras": ("", "names in config/cameras, with commas between them", None),
+    "config_file": ("", "experiment file for the learner; empty: no learner, episodes are asked for by somebody else", None),
+    "run_dir": ("runs/launch", "folder for bags and checkpoints", None),
+}
+
+
+def absolute(path: str) -> str:
+    return str(Path(path).absolute()) if path else ""
+
+
+def start(context: LaunchContext) -> list[Node]:
+    values = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    others = {"cameras": values.pop("cameras"), "config_file": absolute(values.pop("config_file"))}
+    values["run_dir"] = absolute(values["run_dir"])
+    return [
+        Node(
+            package=PACKAGE,
+            executable=spec.executable,
+            name=spec.name,
+            parameters=[dict(spec.parameters)],
+            additional_env=surroundings(chosen_domain()),
+            output="screen",
+            on_exit=Shutdown(reason=f"{spec.name} ended") if spec.essential else None,
+        )
+        for spec in graph("learn", **values, extra=("learner",) if others["config_file"] else (), others=others)
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=meaning, choices=choices)
+        for name, (default, meaning, choices) in ARGUMENTS.items()
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=start)])

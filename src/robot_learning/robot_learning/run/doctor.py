@@ -1,0 +1,181 @@
+"""What is there on this machine, and what each missing thing costs; one screen."""
+
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.core.paths import share_dir
+from robot_learning.run import domains, preflight
+from robot_learning.run.graph import GRAPHS
+
+OK, MISSING, WRONG = "ok", "missing", "wrong"  # there; not there, which is allowed; must be repaired
+COLOURS = {OK: "green", MISSING: "yellow", WRONG: "red"}
+
+
+class Row(NamedTuple):
+    """One thing that was looked for."""
+
+    what: str
+    state: str  # OK, MISSING or WRONG
+    detail: str
+    cost: str = ""  # what does not work without it; empty if it is there
+
+
+def doctor() -> list[Row]:
+    """Looks at everything; starts nothing and changes nothing."""
+    return [look() for look in LOOKS]
+
+
+def show(console: Console | None = None) -> bool:
+    """Prints the rows; True if nothing has to be repaired."""
+    rows = doctor()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("what", "state", "found", "without it"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(row.what, f"[{COLOURS[row.state]}]{row.state}[/]", escape(row.detail), escape(row.cost))
+    (console or Console()).print(table)
+    return all(row.state != WRONG for row in rows)
+
+
+def _mode() -> Row:
+    distro = os.environ.get("ROS_DISTRO")
+    mode = f"sourced ({distro})" if distro else "wheel (ROS 2 from PyPI)"
+    return Row("mode", OK, f"{mode}, Python {platform.python_version()} in {sys.prefix}")
+
+
+def _ros() -> Row:
+    spec = find_spec("rclpy")
+    if spec is None or spec.origin is None:
+        return Row("ROS 2", WRONG, "rclpy cannot be found", "no nodes, no topics: only --through process works; run `make setup`")
+    distro = os.environ.get("ROS_DISTRO") or ("jazzy" if _version("ros-jazzy-rclpy") else "?")
+    return Row("ROS 2", OK, f"{distro}, rclpy {_version('ros-rclpy') or _version('rclpy') or '?'} in {Path(spec.origin).parent}")
+
+
+def _interfaces() -> Row:
+    if find_spec("robot_learning_interfaces") is None:
+        return Row("interfaces", WRONG, "robot_learning_interfaces cannot be found", "no nodes; run `make setup`")
+    return Row("interfaces", OK, f"robot_learning_interfaces {_version('robot_learning_interfaces') or ''}".strip())
+
+
+def _rmw() -> Row:
+    chosen = os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp")
+    prefixes = [Path(prefix) for prefix in (*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix) if prefix]
+    if not any((prefix / "lib" / f"lib{chosen}.so").exists() for prefix in prefixes):
+        return Row("RMW", WRONG, f"{chosen} is not installed", "no nodes: unset RMW_IMPLEMENTATION")
+    if "fastrtps" not in chosen:
+        return Row(
+            "RMW", MISSING, chosen, "config/fastdds.xml has no effect: slow discovery, lost images; rmw_fastrtps_cpp is the tested one"
+        )
+    discovery = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST, set by the launcher")
+    return Row("RMW", OK, f"{chosen}, profile {share_dir() / 'config/fastdds.xml'}, discovery {discovery}")
+
+
+def _domain() -> Row:
+    try:
+        domain = domains.chosen_domain()
+        domains.hold(domain, "doctor").close()
+    except UsageError as error:
+        return Row("ROS domain", MISSING, str(error), "`up` refuses to start a second graph there")
+    return Row("ROS domain", OK, f"{domain}, free")
+
+
+def _torch() -> Row:
+    found = _version("torch")
+    if found is None:
+        return Row("torch", WRONG, "not installed", "no neural policies: run `make setup`")
+    threads = os.environ.get("OMP_NUM_THREADS") or "not limited"
+    return Row("torch", OK, f"{found}, OMP_NUM_THREADS {threads}, {os.cpu_count()} cores")
+
+
+def _gpu() -> Row:
+    if not (shutil.which("nvidia-smi") or Path("/dev/nvidia0").exists()):
+        return Row("GPU", MISSING, "no NVIDIA device", "device: auto takes the CPU; everything works, large networks train slowly")
+    import torch  # takes a second, so only where there is something to ask
+
+    if not torch.cuda.is_available():
+        return Row(
+            "GPU", MISSING, f"torch {torch.__version__} cannot use it", "the CPU is used; set TORCH_INDEX to a CUDA index of PyTorch"
+        )
+    return Row("GPU", OK, torch.cuda.get_device_name(0))
+
+
+def _bullet() -> Row:
+    return _package("PyBullet", "pybullet", "no simulator: only real robots and replays")
+
+
+def _planner() -> Row:
+    if find_spec("moveit") is not None and find_spec("moveit.planning") is not None:
+        return Row("planner", OK, "MoveIt")
+    return _package("planner", "ompl", "no planned motions around obstacles; reaching, inserting and learning do not need them")
+
+
+def _cameras() -> Row:
+    devices = sorted(str(path) for path in Path("/dev").glob("video*"))
+    cost = "" if devices else "real images only from other computers; simulated cameras work"
+    return Row("cameras", OK if devices else MISSING, ", ".join(devices) or "no /dev/video*", cost)
+
+
+def _joystick() -> Row:
+    devices = sorted(str(path) for path in Path("/dev/input").glob("js*"))
+    return Row(
+        "joystick", OK if devices else MISSING, ", ".join(devices) or "no /dev/input/js*", "" if devices else "no teleoperation by joystick"
+    )
+
+
+def _shared_memory() -> Row:
+    try:
+        preflight.check_shared_memory(max(map(len, GRAPHS.values())))
+    except WorkFailed as error:
+        return Row("shared memory", WRONG, re.sub(r"^no shared memory: ", "", str(error)), "graphs of several nodes do not start")
+    return Row("shared memory", OK, f"{preflight.free_mib(preflight.SHARED_MEMORY)} MiB free in {preflight.SHARED_MEMORY}")
+
+
+def _disk() -> Row:
+    folder = Path.cwd()
+    try:
+        preflight.check_disk(folder / "runs")
+    except WorkFailed as error:
+        return Row("disk", WRONG, str(error), "nothing can be recorded")
+    return Row("disk", OK, f"{preflight.free_mib(folder) / 1024:.1f} GiB free in {folder}")
+
+
+def _package(what: str, name: str, cost: str) -> Row:
+    found = _version(name)
+    return Row(what, OK, f"{name} {found}") if found else Row(what, MISSING, f"{name} is not installed", cost)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+LOOKS: tuple[Callable[[], Row], ...] = (
+    _mode,
+    _ros,
+    _interfaces,
+    _rmw,
+    _domain,
+    _torch,
+    _gpu,
+    _bullet,
+    _planner,
+    _cameras,
+    _joystick,
+    _shared_memory,
+    _disk,
+)
