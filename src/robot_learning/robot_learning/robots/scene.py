@@ -17,7 +17,6 @@ HULL_MARGIN = 0.001  # m, by which Bullet rounds convex hulls outwards
 WALL = 0.035  # m, of the block around its hole
 PLINTH = 0.4  # m, of the column that carries the block; its foot disappears in the table
 TABLE_CENTER, TABLE_HALF = (0.3, 0.0, -0.02), (0.75, 0.75, 0.02)  # m; its top is the base's plane
-FLOOR_Z = -0.75  # m
 
 BLOCK_LIMITS = (  # m, and the friction's coefficient
     ("depth", 0.005, 0.5),
@@ -29,7 +28,6 @@ BLOCK_LIMITS = (  # m, and the friction's coefficient
 )
 
 TABLE_COLOR: Color = (0.62, 0.53, 0.43, 1.0)
-FLOOR_COLOR: Color = (0.56, 0.60, 0.64, 1.0)
 BLOCK_COLOR: Color = (0.20, 0.42, 0.62, 1.0)
 PLINTH_COLOR: Color = (0.45, 0.48, 0.52, 1.0)
 TARGET_COLOR: Color = (0.90, 0.22, 0.12, 1.0)
@@ -63,7 +61,6 @@ class Scene:
         """Build the table and, for a task, its marker or its block."""
         self._client = client
         self.names: dict[int, str] = {}
-        self._box("floor", (12.0, 12.0, 0.01), (0.0, 0.0, FLOOR_Z - 0.01), FLOOR_COLOR)
         self.table = self._box("table", TABLE_HALF, TABLE_CENTER, TABLE_COLOR)
         self._block = block
         self._moving: list[tuple[int, Array]] = []  # body, its position in the target's frame
