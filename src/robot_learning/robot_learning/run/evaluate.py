@@ -1,0 +1,89 @@
+"""How good controllers and policies are: noise-free episodes, judged at their last step. They are not counted as samples."""
+
+from collections.abc import Mapping, Sequence
+from math import nan
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from robot_learning.control.linear_gaussian import at
+from robot_learning.core.errors import WorkFailed
+from robot_learning.core.types import LinearGaussian
+from robot_learning.run.episodes import Episode, EpisodeRequest, EpisodeRunner
+from robot_learning.run.records import Outcome, added
+from robot_learning.run.setting import Setting
+
+
+class Evaluated(NamedTuple):
+    """The outcomes of a set of evaluation episodes, in their order."""
+
+    outcomes: tuple[Outcome, ...]
+    counts: dict[str, int]
+    episodes: tuple[Episode, ...]
+
+
+class Plan(NamedTuple):
+    """One evaluation episode: whose, and on which condition."""
+
+    controller: str  # "local" or "policy"
+    split: str
+    request: EpisodeRequest
+
+
+def plans(setting: Setting, controllers: LinearGaussian | None, policy: bool, cameras: tuple[str, ...] = ()) -> list[Plan]:
+    """Local controllers (C, T, …) on their own conditions, the global policy on all; cameras see the policy, or else the controllers."""
+    found = []
+    if controllers is not None:
+        seen = () if policy else cameras
+        for i, condition in enumerate(setting.train):
+            found.append(Plan("local", "train", EpisodeRequest(condition, at(controllers, i), noise=False, cameras=seen)))
+    if policy:
+        for split, conditions in (("train", setting.train), ("heldout", setting.heldout)):
+            found += [Plan("policy", split, EpisodeRequest(c, None, noise=False, cameras=cameras)) for c in conditions]
+    return found
+
+
+def evaluate(runner: EpisodeRunner, setting: Setting, wanted: Sequence[Plan], folder: Path) -> Evaluated:
+    """Run the planned episodes; paths of bags become relative to the run `folder`."""
+    episodes = runner.run([plan.request for plan in wanted])
+    outcomes = tuple(outcome(setting, plan, episode, folder) for plan, episode in zip(wanted, episodes, strict=True))
+    return Evaluated(outcomes, added(episode.counts for episode in episodes), tuple(episodes))
+
+
+def outcome(setting: Setting, plan: Plan, episode: Episode, folder: Path) -> Outcome:
+    """The verdict on one episode: it has to be complete and end near enough."""
+    task = setting.task
+    limit = task.success_distance_global if plan.controller == "policy" else task.success_distance
+    whole = episode.ending == "time" and len(episode.actions) == task.horizon
+    distance = float(episode.distance) if whole else nan
+    bag = Path(episode.bag)
+    where = str(bag.relative_to(folder)) if episode.bag and bag.is_relative_to(folder) else episode.bag
+    name = plan.request.condition.name
+    return Outcome(plan.controller, plan.split, name, distance, float(np.sum(episode.cost)), whole and distance < limit, episode.ending, where)
+
+
+def collect(runner: EpisodeRunner, requests: Sequence[EpisodeRequest], horizon: int) -> tuple[list[Episode], list[str]]:
+    """Training episodes; one that did not run to its end is tried once more. WorkFailed names one that fails twice."""
+    episodes, notes = runner.run(requests), []
+    broken = [i for i, episode in enumerate(episodes) if not complete(episode, horizon)]
+    if broken:
+        again = runner.run([requests[i] for i in broken])
+        for i, episode in zip(broken, again, strict=True):
+            name = requests[i].condition.name
+            if not complete(episode, horizon):
+                raise WorkFailed(f"an episode on {name} ended twice before its time: {episodes[i].ending}; then {episode.ending}")
+            notes.append(f"{name}: an episode was run again: {episodes[i].ending}")
+            episodes[i] = episode
+    return episodes, notes
+
+
+def complete(episode: Episode, horizon: int) -> bool:
+    """Whether an episode ran to its end."""
+    return episode.ending == "time" and len(episode.actions) == horizon
+
+
+def thresholds(setting: Setting, policy: bool) -> Mapping[str, float]:
+    """Within which final distance, in m, an episode is a success, by kind of controller."""
+    task = setting.task
+    return {"local": task.success_distance, **({"policy": task.success_distance_global} if policy else {})}

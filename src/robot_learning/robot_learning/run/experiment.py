@@ -1,0 +1,147 @@
+"""One experiment (config/experiments/*.yaml): which robot learns which task, how, and from what."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field
+
+from robot_learning.algorithms.local_gps import LocalConfig
+from robot_learning.algorithms.policy_fit import FitConfig
+from robot_learning.core.errors import UsageError
+from robot_learning.core.paths import share_dir
+from robot_learning.robots.description import Mode
+from robot_learning.run import overrides
+from robot_learning.run.config import available, build, load_yaml, named_file
+from robot_learning.run.records import as_plain
+
+Count = Annotated[int, Field(ge=1, le=1000)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How many starts and goals are drawn."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    train: Count = 4
+    heldout: Annotated[int, Field(ge=0, le=1000)] = 0
+    seed: Seed = 0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Noise-free episodes between iterations and at the end; they are not counted as samples."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    every: Count = 1  # iterations
+    cameras: tuple[str, ...] = ()  # recorded in the final evaluation, names in config/cameras
+    film: Annotated[int, Field(ge=0, le=20)] = 3  # conditions shown in the report
+
+
+@dataclass(frozen=True)
+class Required:
+    """Success rates of the last iterate at which the task counts as learned."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    train: Fraction = 1.0
+    heldout: Fraction = 0.0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What `robot-learning train` needs to know."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+    robot: str  # name in config/robots
+    task: str  # name in config/tasks
+    algorithm: Literal["local_gps", "mdgps"]
+    iterations: Count
+    rollouts: Count = 5  # per condition and iteration
+    mode: Mode | None = None  # the robot's default one if none is given
+    conditions: Conditions = field(default_factory=Conditions)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    required: Required = field(default_factory=Required)
+    local: LocalConfig = field(default_factory=LocalConfig)
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1, max_length=8)] = (40, 40)  # layers of the global policy
+    fit: FitConfig = field(default_factory=FitConfig)
+    seed: Seed = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # of networks that run on torch; those that act on the state are too small for it
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether the algorithm trains a global policy."""
+        return self.algorithm != "local_gps"
+
+
+def load(where: str, settings: Sequence[str] = (), remaps: Sequence[str] = ()) -> Experiment:
+    """The experiment in a file (or named in config/experiments) with the command line's changes; UsageError is one line."""
+    path = find(where)
+    return checked(overrides.apply(load_yaml(path), overrides.parse(settings, remaps), str(path)), str(path))
+
+
+def find(where: str) -> Path:
+    """The path of an experiment given as a path or as a name in config/experiments."""
+    path = Path(where)
+    if path.is_file():
+        return path
+    if path.parent == Path() and path.suffix == "":
+        return named_file("experiments", where)
+    near = get_close_matches(path.stem, available("experiments"), n=1)
+    hint = f"; did you mean {share_dir() / 'config' / 'experiments' / near[0]}.yaml?" if near else ""
+    raise UsageError(f"{where}: no such file{hint}")
+
+
+def checked(content: Any, where: str) -> Experiment:
+    """`content` as an experiment whose robot, task and cameras exist."""
+    experiment = build(Experiment, content, where)
+    _check_positive(experiment, where)
+    for label, folder, names in (
+        ("robot", "robots", (experiment.robot,)),
+        ("task", "tasks", (experiment.task,)),
+        ("evaluation.cameras", "cameras", experiment.evaluation.cameras),
+    ):
+        for name in names:
+            try:
+                named_file(folder, name)
+            except UsageError as error:
+                raise UsageError(f"{where}: {label}: {error}") from None
+    return experiment
+
+
+def _check_positive(experiment: Experiment, where: str) -> None:
+    local, fit = experiment.local, experiment.fit
+    above = {"local.kl_step": local.kl_step, "local.kl_step_least": local.kl_step_least, "fit.rate": fit.rate}
+    at_least_one = {
+        "local.memory": local.memory,
+        "local.points_per_component": local.points_per_component,
+        "fit.steps": fit.steps,
+        "fit.batch": fit.batch,
+    }
+    at_least_zero = {"local.mixture_components": local.mixture_components, "local.covariance_floor": local.covariance_floor}
+    for name, value in {**above, **at_least_one, **at_least_zero}.items():
+        least = 1 if name in at_least_one else 0
+        if not (least <= value < float("inf")) or (name in above and value == 0):
+            raise UsageError(f"{where}: {name}: {value}; {'more than 0' if name in above else f'at least {least}'} is expected")
+    if not local.kl_step_least <= 1.0 <= local.kl_step_most < float("inf"):
+        raise UsageError(f"{where}: local.kl_step_least, local.kl_step_most: the multiples of kl_step must enclose 1")
+
+
+def as_mapping(experiment: Experiment) -> dict[str, Any]:
+    """The experiment as a mapping of plain values, as it would stand in a YAML file."""
+    mapping: dict[str, Any] = as_plain(asdict(experiment))
+    return mapping
+
+
+def as_yaml(experiment: Experiment) -> str:
+    """The experiment as the text of a YAML file that reads back the same."""
+    return yaml.safe_dump(as_mapping(experiment), sort_keys=False)

@@ -1,0 +1,71 @@
+"""The folder of one run: runs/<experiment>-<date-time>/{config.yaml, summary.json, report.html, checkpoints/, bags/, logs/, film/}."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from robot_learning.core.atomic import require_space, work_failed, write_atomic
+from robot_learning.core.errors import UsageError
+from robot_learning.run import checkpoints
+from robot_learning.run.config import load_yaml
+from robot_learning.run.experiment import Experiment, as_yaml, checked
+from robot_learning.run.overrides import apply, parse
+
+CONFIG = "config.yaml"
+
+
+def create(experiment: Experiment, out: Path | None, now: datetime) -> Path:
+    """A new run folder with the resolved configuration; by default runs/<experiment>-<date-time>. Returns its absolute path."""
+    path = (out or Path("runs", f"{experiment.name}-{now:%Y%m%d-%H%M%S}")).absolute()
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UsageError(f"--out {path}: exists already; name a new folder, or go on with --resume {path}")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {path}: {error.strerror}; a folder that can be written is expected") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UsageError(f"--out {path}: not writable; a folder that can be written is expected")
+    try:
+        require_space(path)
+        write_atomic(path / CONFIG, as_yaml(experiment).encode())
+    except Exception:
+        path.rmdir()  # nothing half-made stays
+        raise
+    return path
+
+
+def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experiment:
+    """The experiment of a run that goes on; of its settings only `iterations` may change."""
+    path = run / CONFIG
+    before = read_experiment(run)
+    changed = checked(apply(load_yaml(path), parse(settings, remaps), str(path)), str(path))
+    if replace(changed, iterations=before.iterations) != before:
+        raise UsageError(f"--resume {run}: only iterations may be changed (--set iterations={before.iterations + 5}); for the rest start a new run")
+    done = checkpoints.latest(run)
+    if done == 0 and (run / "checkpoints").exists():
+        raise UsageError(f"{run / 'checkpoints'}: no checkpoint; start a new run")
+    if changed.iterations < done:
+        raise UsageError(f"--resume {run}: iterations: {changed.iterations}, but {done} are done; at least {done} is expected")
+    if changed != before:
+        write_atomic(path, as_yaml(changed).encode())
+    return changed
+
+
+def read_experiment(run: Path) -> Experiment:
+    """The resolved configuration of a run; UsageError if `run` is none."""
+    path = run / CONFIG
+    if not path.is_file():
+        raise UsageError(f"{run}: no {CONFIG} in it; a run folder made by `robot-learning train` is expected")
+    return checked(load_yaml(path), str(path))
+
+
+def writable(run: Path) -> None:
+    """WorkFailed if the run folder takes no more files."""
+    probe = run / ".probe"
+    try:
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise work_failed(run, error) from None

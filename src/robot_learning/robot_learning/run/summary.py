@@ -1,0 +1,131 @@
+"""summary.json: the numbers that the report shows, the resolved configuration and where they come from."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from robot_learning.core.errors import UsageError
+from robot_learning.run import provenance
+from robot_learning.core.atomic import write_atomic
+from robot_learning.run.experiment import Experiment, as_mapping
+from robot_learning.run.records import Final, Iteration, added, chosen, rate, rejected
+
+FORMAT = 1
+NAME = "summary.json"
+
+
+def summarize(
+    experiment: Experiment,
+    through: str,
+    state: str,
+    ending: str,
+    iterations: Sequence[Iteration],
+    final: Final | None,
+    started: str,
+) -> dict[str, Any]:
+    """Everything about a run as one JSON value; `state` is "running", "finished", "interrupted" or "failed"."""
+    commit, dirty = provenance.commit()
+    phases = added_seconds(iterations)
+    if final is not None:
+        phases["final evaluation"] = final.seconds
+    return {
+        "format": FORMAT,
+        "experiment": experiment.name,
+        "robot": experiment.robot,
+        "task": experiment.task,
+        "algorithm": experiment.algorithm,
+        "through": through,
+        "state": state,
+        "ending": ending,
+        "learned": learned(experiment, final),
+        "seed": experiment.seed,
+        "condition_seed": experiment.conditions.seed,
+        "started": started,
+        "samples_per_condition": iterations[-1].samples if iterations else 0,
+        "seconds": phases,
+        "wall_s": sum(phases.values()),
+        "success": success(final),
+        "gate": {name: n for name, n in counts(iterations, final).items() if name.startswith("gate.")},
+        "counts": counts(iterations, final),
+        "rejected": rejected(iterations),
+        "notes": [{"iteration": i.iteration, "note": note} for i in iterations for note in i.notes],
+        "iterations": [asdict(i) for i in iterations],
+        "final": None if final is None else asdict(final),
+        "config": as_mapping(experiment),
+        "commit": commit,
+        "dirty": dirty,
+        "versions": provenance.versions(),
+        "machine": provenance.machine(),
+    }
+
+
+def learned(experiment: Experiment, final: Final | None) -> bool | None:
+    """Whether the last iterate reaches the required success rates; None before the final evaluation."""
+    if final is None:
+        return None
+    kind = "policy" if experiment.has_policy else "local"
+    wanted = {"train": experiment.required.train, "heldout": experiment.required.heldout}
+    rates = {split: rate(chosen(final.last, kind, split)) for split in wanted}
+    return all(not isfinite(rates[split]) or rates[split] >= wanted[split] for split in wanted)
+
+
+def success(final: Final | None) -> dict[str, dict[str, str]]:
+    """ "7 of 8" by iterate ("last", "best") and kind ("policy train", …)."""
+    if final is None:
+        return {}
+    return {"last": _ratios(final.last), "best": _ratios(final.best)}
+
+
+def _ratios(outcomes: Sequence[Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for controller in ("local", "policy"):
+        for split in ("train", "heldout"):
+            some = chosen(outcomes, controller, split)
+            if some:
+                found[f"{controller} {split}"] = f"{sum(o.success for o in some)} of {len(some)}"
+    return found
+
+
+def added_seconds(iterations: Sequence[Iteration]) -> dict[str, float]:
+    """Wall time by phase over all iterations."""
+    total: dict[str, float] = {}
+    for iteration in iterations:
+        for phase, seconds in iteration.seconds.items():
+            total[phase] = total.get(phase, 0.0) + seconds
+    return total
+
+
+def counts(iterations: Sequence[Iteration], final: Final | None) -> dict[str, int]:
+    """All counts of the run's episodes, evaluation included."""
+    return added([i.counts for i in iterations] + ([final.counts] if final is not None else []))
+
+
+def write(run: Path, content: dict[str, Any]) -> None:
+    """summary.json in the run folder, whole or not at all."""
+    write_atomic(run / NAME, (json.dumps(finite(content), indent=1, allow_nan=False) + "\n").encode())
+
+
+def load(run: Path) -> dict[str, Any]:
+    """The summary of a run; UsageError if there is none that can be read."""
+    path = run / NAME
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; a run folder made by `robot-learning train` is expected") from None
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UsageError(f"{path}: format: {FORMAT} is expected")
+    return content
+
+
+def finite(value: Any) -> Any:
+    """`value` with null in the place of numbers that JSON cannot hold."""
+    if isinstance(value, dict):
+        return {str(key): finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,0 +1,148 @@
+"""Small line charts as inline SVG: no library, no script, sharp at every size."""
+
+from collections.abc import Sequence
+from html import escape
+from math import ceil, floor, isfinite, log10
+from typing import NamedTuple
+
+WIDTH, HEIGHT = 440, 270
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 58
+COLOURS = ("#1763b6", "#c2571a", "#2c7d4f", "#7b4fa3", "#5a6270")
+
+
+class Line(NamedTuple):
+    """One curve; points whose y is not finite (or not above 0 on a logarithmic axis) are left out."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    low: Sequence[float] | None = None  # a band around the curve
+    high: Sequence[float] | None = None
+
+
+class Chart(NamedTuple):
+    """What is drawn. `marks` are horizontal dashed lines with a label."""
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: Sequence[Line]
+    log: bool = False
+    marks: Sequence[tuple[str, float]] = ()
+    y_from: float | None = None
+    y_to: float | None = None
+
+
+class _Axes(NamedTuple):
+    x: tuple[float, float]
+    y: tuple[float, float]
+    log: bool
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        low, high = self.y
+        part = (log10(y) - log10(low)) / (log10(high) - log10(low)) if self.log else (y - low) / (high - low)
+        across = (x - self.x[0]) / (self.x[1] - self.x[0])
+        return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM)
+
+
+def draw(chart: Chart) -> str:
+    """The chart as one <figure> with a caption and a legend."""
+    axes = _axes(chart)
+    parts = [*_grid(chart, axes), *_marks(chart, axes)]
+    for i, line in enumerate(chart.lines):
+        parts += _curve(line, axes, COLOURS[i % len(COLOURS)])
+    parts += _legend(chart)
+    title = escape(chart.title)
+    return (
+        f'<figure><figcaption>{title}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">'
+        + "".join(parts)
+        + "</svg></figure>"
+    )
+
+
+def _usable(value: float, log: bool) -> bool:
+    return isfinite(value) and (value > 0 or not log)
+
+
+def _axes(chart: Chart) -> _Axes:
+    xs = [x for line in chart.lines for x in line.x]
+    rows = [row for line in chart.lines for row in (line.y, line.low or (), line.high or ())]
+    ys = [y for row in rows for y in row if _usable(y, chart.log)] + [y for _, y in chart.marks if _usable(y, chart.log)]
+    low, high = (min(ys), max(ys)) if ys else (1.0, 10.0)
+    x_low, x_high = (min(xs), max(xs)) if xs else (0.0, 1.0)
+    x = (x_low, x_high) if x_high > x_low else (x_low - 0.5, x_low + 0.5)
+    if chart.log:
+        bottom, top = floor(log10(low)), ceil(log10(high))
+        return _Axes(x, (10.0**bottom, 10.0 ** max(top, bottom + 1)), True)
+    low = low if chart.y_from is None else chart.y_from
+    high = high if chart.y_to is None else chart.y_to
+    step = _step(low, high)
+    return _Axes(x, (floor(low / step + 1e-9) * step, max(ceil(high / step - 1e-9), floor(low / step + 1e-9) + 1) * step), False)
+
+
+def _step(low: float, high: float) -> float:
+    """A round distance between ticks, for about five of them."""
+    raw = max((high - low) / 5, abs(high) * 1e-6, 1e-12)
+    unit = 10.0 ** floor(log10(raw))
+    return next(factor * unit for factor in (1, 2, 2.5, 5, 10) if factor * unit >= raw * 0.999)
+
+
+def _ticks(axes: _Axes) -> list[float]:
+    low, high = axes.y
+    if axes.log:
+        powers = range(round(log10(low)), round(log10(high)) + 1)
+        return [10.0**p for p in powers]
+    step = _step(low, high)
+    return [low + i * step for i in range(round((high - low) / step) + 1)]
+
+
+def _grid(chart: Chart, axes: _Axes) -> list[str]:
+    parts = []
+    for y in _ticks(axes):
+        _, v = axes.at(axes.x[0], y)
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{v:.1f}" y2="{v:.1f}"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{v + 4:.1f}" text-anchor="end">{y:.4g}</text>')
+    first, last = ceil(axes.x[0]), floor(axes.x[1])
+    stride = max(1, ceil((last - first + 1) / 10))
+    for x in range(first, last + 1, stride):
+        u, v = axes.at(x, axes.y[0])
+        parts.append(f'<text x="{u:.1f}" y="{v + 15:.1f}" text-anchor="middle">{x}</text>')
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(f'<text x="{middle:.0f}" y="{HEIGHT - BOTTOM + 31}" text-anchor="middle">{escape(chart.x_label)}</text>')
+    height = (TOP + HEIGHT - BOTTOM) / 2
+    parts.append(f'<text transform="translate(12 {height:.0f}) rotate(-90)" text-anchor="middle">{escape(chart.y_label)}</text>')
+    return parts
+
+
+def _marks(chart: Chart, axes: _Axes) -> list[str]:
+    parts = []
+    for label, y in chart.marks:
+        if _usable(y, chart.log):
+            u, v = axes.at(axes.x[1], y)
+            parts.append(f'<line class="mark" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{v:.1f}" y2="{v:.1f}"/>')
+            parts.append(f'<text class="mark" x="{u - 3:.1f}" y="{v - 4:.1f}" text-anchor="end">{escape(label)}</text>')
+    return parts
+
+
+def _curve(line: Line, axes: _Axes, colour: str) -> list[str]:
+    parts = []
+    if line.low is not None and line.high is not None:
+        floor_y = axes.y[0]
+        upper = [axes.at(x, max(y, floor_y)) for x, y in zip(line.x, line.high, strict=True) if _usable(y, axes.log)]
+        lower = [axes.at(x, max(y, floor_y)) for x, y in zip(line.x, line.low, strict=True) if isfinite(y)]
+        points = " ".join(f"{u:.1f},{v:.1f}" for u, v in upper + lower[::-1])
+        parts.append(f'<polygon points="{points}" fill="{colour}" opacity="0.13"/>')
+    points_uv = [axes.at(x, y) for x, y in zip(line.x, line.y, strict=True) if _usable(y, axes.log)]
+    path = " ".join(f"{u:.1f},{v:.1f}" for u, v in points_uv)
+    parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round"/>')
+    return parts + [f'<circle cx="{u:.1f}" cy="{v:.1f}" r="2.8" fill="{colour}"/>' for u, v in points_uv]
+
+
+def _legend(chart: Chart) -> list[str]:
+    parts, u, v = [], float(LEFT), HEIGHT - 8
+    for i, line in enumerate(chart.lines):
+        colour = COLOURS[i % len(COLOURS)]
+        parts.append(f'<circle cx="{u + 5:.0f}" cy="{v - 4}" r="4" fill="{colour}"/>')
+        parts.append(f'<text x="{u + 13:.0f}" y="{v}">{escape(line.label)}</text>')
+        u += 24 + 6.3 * len(line.label)
+    return parts
