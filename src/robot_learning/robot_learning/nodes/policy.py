@@ -17,7 +17,7 @@ from robot_learning.models.gaussian_policy import GaussianPolicy
 from robot_learning.nodes import messages, qos
 from robot_learning.nodes.actor import ActorNode
 from robot_learning.nodes.spin import run
-from robot_learning.run.actor import Act
+from robot_learning.run.actor import Act, network
 from robot_learning.tasks.description import TaskConfig
 
 POLICIES = 16  # names that are kept apart; each has its own rising versions
@@ -88,7 +88,7 @@ class Policy(ActorNode):
             note = f"; version {announced} is announced" if announced is not None else ""
             raise UsageError(f"{request.controller} {request.id!r} version {request.version} is not loaded ({there}{note})")
         self.fits(f"policy {request.id!r}", task, len(policy.center), policy.covariance.shape[0])
-        return lambda _step, state, noise: policy.act(state, noise), f"{request.id}:{version}"
+        return network(policy), f"{request.id}:{version}"
 
     def counts(self) -> dict[str, int]:
         """Refused weights since the start, by kind."""

@@ -4,6 +4,7 @@ A node derives from GraphNode and its module ends with `def main(): sys.exit(run
 node stands. SIGINT and SIGTERM end the loop while the context is still alive, so that `close` can publish a last message.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -81,6 +82,8 @@ def run(make: Callable[[], GraphNode]) -> int:
         node = make()
         executor = EventsExecutor()
         executor.add_node(node)
+        gc.collect()
+        gc.freeze()  # what stands now stays; later collections need not look at it
         print("ready", flush=True)
         _loop(executor, node, stopped)
         return 0

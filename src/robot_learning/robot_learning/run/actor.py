@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from robot_learning.control import linear_gaussian, noise
 from robot_learning.control.actions import to_command
 from robot_learning.core.kinematics import Chain
@@ -33,7 +35,13 @@ class Actor:
 
 def local(controller: LinearGaussian) -> Act:
     """Acts by a local controller (T, …)."""
-    return lambda step, x, noise_t: linear_gaussian.act(controller, step, x, noise_t)
+    roots = np.linalg.cholesky(controller.covariance)
+
+    def act(step: int, x: Array, noise_t: Array | None) -> Array:
+        mean = linear_gaussian.act(controller, step, x)
+        return mean if noise_t is None else mean + np.add.reduce(roots[step] * noise_t, axis=-1)
+
+    return act
 
 
 def network(policy: GaussianPolicy) -> Act:
