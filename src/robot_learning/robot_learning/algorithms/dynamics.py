@@ -13,7 +13,7 @@ from robot_learning.core.gaussian import Normal, posterior, regression
 from robot_learning.core.types import Array, Dynamics, Rollouts, StateGaussian
 
 STRENGTH = 1.0  # of the prior, in points
-RIDGE = 1e-6  # added to the variance of inputs, in standardized units
+RIDGE = 1e-8  # added to the variance of inputs, in standardized units
 LEAST_NOISE = 1e-8  # variance, in standardized units
 
 

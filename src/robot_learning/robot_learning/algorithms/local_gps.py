@@ -29,7 +29,7 @@ class LocalConfig:
     kl_step_least: float = 0.1  # as a multiple of kl_step
     kl_step_most: float = 3.0
     mixture_components: int = 20  # of the dynamics prior; 0: no prior
-    points_per_component: int = 40  # at least
+    points_per_component: int = 150  # at least
     memory: int = 4  # iterations whose transitions the prior is fitted to
     covariance_floor: float = 0.0  # least variance of an action, squared action units
 
@@ -39,7 +39,7 @@ class LocalState(NamedTuple):
 
     controllers: LinearGaussian  # (C, T, …)
     step: Array  # (C,), nats per time step
-    eta: Array  # (C,), multipliers of the last update; NaN: none yet
+    eta: Array  # (C,), multipliers of the last update; 0: none
     predicted: Array  # (C,), improvement of the cost that the last update promised
     cost: Array  # (C,), mean cost of the last rollouts; NaN: none yet
     memory: tuple[Rollouts, ...]  # the last iterations, newest last
@@ -63,7 +63,7 @@ def start(controllers: LinearGaussian, config: LocalConfig) -> LocalState:
     """The state before the first rollouts, with the first controllers (C, T, …)."""
     count = len(controllers.k)
     unknown = np.full(count, np.nan)
-    return LocalState(controllers, np.full(count, config.kl_step), unknown, np.zeros(count), unknown, (), None)
+    return LocalState(controllers, np.full(count, config.kl_step), np.zeros(count), np.zeros(count), unknown, (), None)
 
 
 def update(state: LocalState, rollouts: Rollouts, task: TaskConfig, config: LocalConfig, seed: int) -> tuple[LocalState, LocalReport]:
@@ -74,14 +74,13 @@ def update(state: LocalState, rollouts: Rollouts, task: TaskConfig, config: Loca
     mixture, likelihood = fit_prior(memory, state.mixture, config, seed)
     model = dynamics.fit(rollouts, mixture)
     steps = next_steps(state, costs, config)
-    known = np.where(np.isfinite(state.eta), state.eta, np.nan)
     result = kl_lqr.update(
         model,
         expand_mean(task, *rollouts),
         state.controllers,
         dynamics.initial_state(rollouts),
         steps * horizon,
-        None if np.any(np.isnan(known)) else known,
+        state.eta,
         config.covariance_floor,
     )
     report = LocalReport(

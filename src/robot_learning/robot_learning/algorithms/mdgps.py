@@ -89,9 +89,8 @@ def update(state: MdgpsState, rollouts: Rollouts, task: TaskConfig, config: Mdgp
     model = dynamics.fit(rollouts, mixture)
     previous = local.controllers if state.iteration == 0 else linearize(state.policy, rollouts.states)
     steps = next_steps(local, costs, config.local)
-    eta = None if np.any(np.isnan(local.eta)) else local.eta
     initial = dynamics.initial_state(rollouts)
-    result = kl_lqr.update(model, expansion, previous, initial, steps * horizon, eta, config.local.covariance_floor)
+    result = kl_lqr.update(model, expansion, previous, initial, steps * horizon, local.eta, config.local.covariance_floor)
     policy, fitted = policy_fit.fit(state.policy, rollouts.states, result.controller, config.fit, seed + state.iteration)
     report = LocalReport(
         costs, steps, result.kl / horizon, result.improvement, result.outcome, result.repairs, result.evaluations, likelihood

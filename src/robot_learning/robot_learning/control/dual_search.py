@@ -14,6 +14,8 @@ TOLERANCE = 0.08  # of the limit: how near is near enough
 EVALUATIONS = 60
 FARTHEST = np.log(1e60)  # how far from its start a search goes
 STEP = np.log(100.0)  # the first step is no longer; each further one may be twice as long
+FLAT = 0.01  # a function whose logarithm changes by less over FLAT_WIDTH, below its limit, stays below it
+FLAT_WIDTH = np.log(1e4)
 NARROWEST = 1e-9  # a bracket that is not wider holds a jump of the function
 
 
@@ -52,6 +54,7 @@ class Brackets:
         limit, x = self.limit[i], self.x[i]
         self.evaluations[i] += 1
         better = bool(self.best[i] < value <= limit * (1 + TOLERANCE))
+        before = self._high[i], self._at_high[i]
         if better:
             self.best[i], self.best_x[i] = value, x
         with np.errstate(divide="ignore"):
@@ -63,7 +66,8 @@ class Brackets:
         near = abs(value - limit) <= TOLERANCE * limit
         width = self._high[i] - self._low[i]
         lost = np.isinf(width) and abs(x - self._start[i]) >= FARTHEST
-        self.open[i] = not (near or lost or width < NARROWEST or self.evaluations[i] >= EVALUATIONS)
+        flat = excess <= 0 and before[0] - x >= FLAT_WIDTH and (excess == before[1] or abs(excess - before[1]) < FLAT)
+        self.open[i] = not (near or lost or (flat and np.isfinite(before[0])) or width < NARROWEST or self.evaluations[i] >= EVALUATIONS)
         self.x[i] = np.clip(self._next(i, excess), self._start[i] - FARTHEST, self._start[i] + FARTHEST)
         return better
 

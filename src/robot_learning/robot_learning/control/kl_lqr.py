@@ -29,7 +29,7 @@ class KlStep(NamedTuple):
     """The updates of C conditions, and what was done to get them."""
 
     controller: LinearGaussian  # the new one, or the previous one where the step was rejected
-    eta: Array  # (C,), multiplier: cost per nat; a good start for the next search
+    eta: Array  # (C,), multiplier: cost per nat; a good start for the next search. 0 where the limit does not bind or nothing was found
     kl: Array  # (C,), nats over the whole trajectory
     limit: Array  # (C,), nats
     improvement: Array  # (C,), how much the expected cost falls under the model
@@ -67,7 +67,7 @@ def update(
 ) -> KlStep:
     """The new controllers of C conditions; every argument has C as its first dimension.
 
-    limit (C,): nats over the whole trajectory. eta (C,): where the search starts. floor: least variance of an action, in any
+    limit (C,): nats over the whole trajectory. eta (C,): where the search starts, 0 for anywhere. floor: least variance of an action, in any
     direction. A condition whose problem cannot be solved keeps its previous controller and says why in `outcome`.
     """
     du = previous.k.shape[-1]
@@ -75,7 +75,9 @@ def update(
     problem = _deviations(dynamics, cost, previous, states, floor)
     still = LinearGaussian(np.zeros_like(previous.K), np.zeros_like(previous.k), np.broadcast_to(np.eye(du), previous.covariance.shape))
     before = _cost_of_deviations(problem, states._replace(mean=np.zeros_like(states.mean)), still)
-    start = _first_eta(problem, before, limit) if eta is None else eta
+    start = _first_eta(problem, before, limit)
+    if eta is not None:
+        start = np.where(np.isfinite(eta) & (eta > 0), eta, start)
     search, trial = _search(problem, limit, np.log(start))
     after = _cost_of_deviations(problem, lqr.forward(problem.dynamics, trial.deviation, problem.initial), trial.deviation)
     verdicts = tuple(_verdict(search.outcome(i), before[i], after[i]) for i in range(len(before)))
@@ -83,7 +85,7 @@ def update(
     new = _absolute(problem, trial.deviation, previous, states.mean)
     return KlStep(
         LinearGaussian(*(np.where(kept.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(previous, new, strict=True))),
-        np.exp(search.best_x),
+        np.where([verdict in ("met", "short") for verdict in verdicts], np.exp(search.best_x), 0.0),
         np.where(kept, 0.0, trial.kl),
         np.asarray(limit, dtype=float),
         np.where(kept, 0.0, before - after),
