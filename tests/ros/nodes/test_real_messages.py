@@ -92,7 +92,7 @@ def test_images_and_keypoints():
 
 def test_weights_counts_and_status():
     part = Part("global", 3, "ab" * 32, 1, 2, bytes(range(256)))
-    same(messages.weights_part(travelled(messages.to_weights_part(part), WeightsPart)), part)
+    assert messages.weights_part(travelled(messages.to_weights_part(part), WeightsPart)) == part
     response = FinishEpisode.Response()
     messages.set_counts(response, {"ticks": 3, "late": 2**40})
     assert messages.counts(response) == {"ticks": 3, "late": 2**40}

@@ -222,7 +222,7 @@ def to_keypoints(value: Keypoints) -> KeypointsMessage:
 
 def to_weights_part(part: Part) -> WeightsPart:
     """WeightsPart."""
-    return WeightsPart(**part._asdict() | {"data": array("B", part.data)})
+    return WeightsPart(**vars(part) | {"data": array("B", part.data)})
 
 
 def weights_part(message: Any) -> Part:
