@@ -5,15 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from robot_learning.run.graph import NODES
+
 TOP = Path(__file__).resolve().parents[1]
 FIND = "from robot_learning.core.paths import share_dir; print(share_dir())"
 
 
 def problems(prefix: Path) -> list[str]:
     """One line for each thing that is missing in the install space `prefix`."""
-    nodes = {path.stem for path in (TOP / "src/robot_learning/robot_learning/nodes").glob("*.py") if "def main()" in path.read_text()}
     executables = {path.name for path in (prefix / "lib/robot_learning").glob("*") if os.access(path, os.X_OK)}
-    found = [f"no executable {name}" for name in sorted((nodes | {"robot-learning"}) - executables)]
+    found = [f"no executable {name}" for name in sorted({*NODES, "robot-learning"} - executables)]
     share = prefix / "share/robot_learning"
     for folder in ("config", "launch", "urdf"):
         wanted = [path.relative_to(TOP) for path in (TOP / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]

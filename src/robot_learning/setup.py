@@ -32,7 +32,7 @@ setup(
         *(entry for folder in FOLDERS for entry in files_of(folder)),
     ],
     install_requires=["setuptools"],
-    tests_require=["pytest"],  # without it `colcon test` runs nothing and reports success
+    extras_require={"test": ["pytest"]},  # without it `colcon test` runs nothing and reports success
     zip_safe=True,
     entry_points={
         "console_scripts": [

@@ -1,0 +1,20 @@
+"""For all tests: one thread for small matrices, nothing of the user's ROS settings, and the mark `ros` on everything in tests/ros."""
+
+import os
+from pathlib import Path
+
+# before numpy and torch are imported
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+import pytest
+
+ROS_TESTS = Path(__file__).resolve().parent / "ros"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests without ROS first: they are fast and say most about what is wrong."""
+    for item in items:
+        if ROS_TESTS in item.path.resolve().parents:
+            item.add_marker("ros")
+    items.sort(key=lambda item: item.get_closest_marker("ros") is not None)
