@@ -48,7 +48,7 @@ def evaluate(runner: EpisodeRunner, setting: Setting, wanted: Sequence[Plan], fo
     """Run the planned episodes; paths of bags become relative to the run `folder`."""
     episodes = runner.run([plan.request for plan in wanted])
     outcomes = tuple(outcome(setting, plan, episode, folder) for plan, episode in zip(wanted, episodes, strict=True))
-    return Evaluated(outcomes, added(episode.counts for episode in episodes), tuple(episodes))
+    return Evaluated(outcomes, added([episode.counts for episode in episodes]), tuple(episodes))
 
 
 def outcome(setting: Setting, plan: Plan, episode: Episode, folder: Path) -> Outcome:
@@ -60,7 +60,8 @@ def outcome(setting: Setting, plan: Plan, episode: Episode, folder: Path) -> Out
     bag = Path(episode.bag)
     where = str(bag.relative_to(folder)) if episode.bag and bag.is_relative_to(folder) else episode.bag
     name = plan.request.condition.name
-    return Outcome(plan.controller, plan.split, name, distance, float(np.sum(episode.cost)), whole and distance < limit, episode.ending, where)
+    cost, near = float(np.sum(episode.cost)), whole and distance < limit
+    return Outcome(plan.controller, plan.split, name, distance, cost, near, episode.ending, where)
 
 
 def collect(runner: EpisodeRunner, requests: Sequence[EpisodeRequest], horizon: int) -> tuple[list[Episode], list[str]]:

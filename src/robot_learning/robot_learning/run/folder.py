@@ -42,7 +42,8 @@ def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experim
     before = read_experiment(run)
     changed = checked(apply(load_yaml(path), parse(settings, remaps), str(path)), str(path))
     if replace(changed, iterations=before.iterations) != before:
-        raise UsageError(f"--resume {run}: only iterations may be changed (--set iterations={before.iterations + 5}); for the rest start a new run")
+        more = f"--set iterations={before.iterations + 5}"
+        raise UsageError(f"--resume {run}: only iterations may be changed ({more}); for the rest start a new run")
     done = checkpoints.latest(run)
     if done == 0 and (run / "checkpoints").exists():
         raise UsageError(f"{run / 'checkpoints'}: no checkpoint; start a new run")

@@ -131,5 +131,5 @@ def learned(setting: Setting, report: LocalReport) -> Learned:
     names = [condition.name for condition in setting.train]
     rows = zip(names, report.kl, report.step, report.outcome, strict=True)
     updates = tuple(Update(name, float(kl), float(step), str(outcome)) for name, kl, step, outcome in rows)
-    repaired = [f"{name}: {int(n)} steps had an indefinite Hessian, which was raised" for name, n in zip(names, report.repairs, strict=True) if n]
-    return Learned(updates, {}, tuple(repaired))
+    repairs = [(name, int(n)) for name, n in zip(names, report.repairs, strict=True) if n]
+    return Learned(updates, {}, tuple(f"{name}: {n} steps had an indefinite Hessian, which was raised" for name, n in repairs))

@@ -1,7 +1,7 @@
 """What a run remembers of itself: one record an iteration, kept in every checkpoint, in summary.json and shown in the report."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -85,7 +85,7 @@ def rejected(iterations: Iterable[Iteration]) -> list[dict[str, Any]]:
     return [{"iteration": i.iteration, **asdict(u)} for i in iterations for u in i.updates if u.outcome.startswith("rejected")]
 
 
-def added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+def added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Counts summed by name."""
     total: Counter[str] = Counter()
     for part in counts:

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from robot_learning.run import summary
 from robot_learning.core.atomic import write_atomic
+from robot_learning.run import summary
 from robot_learning.run.report_charts import charts
 from robot_learning.run.report_style import STYLE
 
@@ -84,7 +84,8 @@ def _head(s: dict[str, Any], title: str) -> str:
     ]
     items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
     ending = f"<p>{escape(s['ending'])}</p>" if s["ending"] else ""
-    return f'<header><h1>{escape(title)} <span class="badge {kind}">{escape(word)}</span></h1>{ending}<dl class="facts">{items}</dl></header>'
+    badge = f'<span class="badge {kind}">{escape(word)}</span>'
+    return f'<header><h1>{escape(title)} {badge}</h1>{ending}<dl class="facts">{items}</dl></header>'
 
 
 def _successes(s: dict[str, Any]) -> str:
@@ -107,8 +108,10 @@ def _film(strips: Sequence[tuple[str, Sequence[bytes]]]) -> str:
     rows = []
     for name, images in strips:
         shown = "".join(f'<img alt="" src="data:image/png;base64,{base64.b64encode(image).decode()}">' for image in images)
-        rows.append(f'<figure><figcaption>{escape(name)}</figcaption><div class="strip">{shown}</div></figure>')
-    return _section("The final policy, from start to end", "".join(rows))
+        controller, _, condition = name.partition("-")
+        label = f"{KINDS.get(controller, controller)}, {condition}"
+        rows.append(f'<figure><figcaption>{escape(label)}</figcaption><div class="strip">{shown}</div></figure>')
+    return _section("The last iterate, from start to end", "".join(rows))
 
 
 def _conditions(s: dict[str, Any]) -> str:

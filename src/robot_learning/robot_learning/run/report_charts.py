@@ -14,7 +14,7 @@ NAMES = {
 
 def charts(s: dict[str, Any]) -> list[str]:
     """Success, distance, cost, divergence per iteration, each as one figure; what was not measured has no chart."""
-    found = [_success(s), _distance(s), _cost(s), _kl(s), *_policy(s)]
+    found = [_success(s), _distance(s), _cost(s), _kl(s), _policy(s)]
     return [draw(chart) for chart in found if chart is not None]
 
 
@@ -55,7 +55,8 @@ def _distance(s: dict[str, Any]) -> Chart | None:
     marks = [(f"success {name}", 100.0 * d) for name, d in s["thresholds"].items()]
     if len(set(d for _, d in marks)) == 1:
         marks = [("success", marks[0][1])]
-    return Chart("Final distance: mean, and range over conditions", "iteration", "cm", lines, log=True, marks=marks) if lines else None
+    title = "Final distance: mean, and range over conditions"
+    return Chart(title, "iteration", "cm", lines, log=True, marks=marks, y_from=0.01) if lines else None
 
 
 def _cost(s: dict[str, Any]) -> Chart | None:
@@ -81,11 +82,9 @@ def _kl(s: dict[str, Any]) -> Chart | None:
     return Chart("Step of the local controllers", "iteration", "KL, nats per time step", lines, y_from=0)
 
 
-def _policy(s: dict[str, Any]) -> list[Chart | None]:
-    names = dict.fromkeys(name for i in s["iterations"] for name in i["policy"])
-    found: list[Chart | None] = []
-    for name in names:
+def _policy(s: dict[str, Any]) -> Chart | None:
+    lines = []
+    for name in dict.fromkeys(name for i in s["iterations"] for name in i["policy"]):
         rows = [(i["iteration"], i["policy"][name]) for i in s["iterations"] if i["policy"].get(name) is not None]
-        line = Line(name, [x for x, _ in rows], [y for _, y in rows])
-        found.append(Chart(f"Global policy: {name}", "iteration", name, [line]))
-    return found
+        lines.append(Line(name, [x for x, _ in rows], [y for _, y in rows]))
+    return Chart("Global policy against its teachers", "iteration", "weighted squared error", lines, log=True) if lines else None

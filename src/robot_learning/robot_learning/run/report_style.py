@@ -3,7 +3,8 @@
 STYLE = """
 :root { --ink: #1d2530; --soft: #5a6270; --line: #dfe3e8; --good: #1f7a45; --bad: #b3372c; --blue: #1763b6; }
 * { box-sizing: border-box; }
-body { margin: 0; background: #f6f7f9; color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
+body { margin: 0; background: #f6f7f9; color: var(--ink);
+  font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 main { max-width: 62rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .4rem; }
 h2 { font-size: 1.1rem; margin: 0 0 .6rem; }
@@ -25,8 +26,10 @@ td:has(> .bar) { width: 55%; }
 figure { margin: 0 0 .6rem; } figcaption { font-size: .9rem; font-weight: 600; margin-bottom: .25rem; }
 svg { width: 100%; height: auto; display: block; } svg text { font-size: 11.5px; fill: var(--soft); }
 .grid { stroke: var(--line); } line.mark { stroke: var(--ink); stroke-dasharray: 4 3; opacity: .55; } text.mark { fill: var(--ink); }
-.strip { display: flex; gap: 4px; overflow-x: auto; } .strip img { flex: 1 1 0; min-width: 5.5rem; max-width: 12rem; border-radius: 5px; display: block; }
-pre { font: .82rem/1.45 ui-monospace, "SF Mono", Menlo, Consolas, monospace; background: #f6f7f9; padding: .8rem 1rem; border-radius: 6px; overflow-x: auto; }
+.strip { display: flex; gap: 4px; overflow-x: auto; }
+.strip img { flex: 1 1 0; min-width: 5.5rem; max-width: 12rem; border-radius: 5px; display: block; }
+pre { font: .82rem/1.45 ui-monospace, "SF Mono", Menlo, Consolas, monospace;
+  background: #f6f7f9; padding: .8rem 1rem; border-radius: 6px; overflow-x: auto; }
 summary { cursor: pointer; color: var(--blue); margin-top: .6rem; }
 @media print { body { background: #fff; } section { break-inside: avoid; } }
 """

@@ -7,9 +7,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from robot_learning.core.atomic import write_atomic
 from robot_learning.core.errors import UsageError
 from robot_learning.run import provenance
-from robot_learning.core.atomic import write_atomic
 from robot_learning.run.experiment import Experiment, as_mapping
 from robot_learning.run.records import Final, Iteration, added, chosen, rate, rejected
 
@@ -73,7 +73,7 @@ def learned(experiment: Experiment, final: Final | None) -> bool | None:
 
 
 def success(final: Final | None) -> dict[str, dict[str, str]]:
-    """ "7 of 8" by iterate ("last", "best") and kind ("policy train", …)."""
+    """Ratios such as "7 of 8", by iterate ("last", "best") and kind ("policy train", …)."""
     if final is None:
         return {}
     return {"last": _ratios(final.last), "best": _ratios(final.best)}
@@ -120,6 +120,14 @@ def load(run: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UsageError(f"{path}: format: {FORMAT} is expected")
     return content
+
+
+def started(run: Path) -> str:
+    """When a run was begun first; empty if it has no summary yet."""
+    try:
+        return str(load(run)["started"])
+    except (UsageError, KeyError):
+        return ""
 
 
 def finite(value: Any) -> Any:

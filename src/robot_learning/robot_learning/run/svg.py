@@ -72,7 +72,7 @@ def _axes(chart: Chart) -> _Axes:
     x_low, x_high = (min(xs), max(xs)) if xs else (0.0, 1.0)
     x = (x_low, x_high) if x_high > x_low else (x_low - 0.5, x_low + 0.5)
     if chart.log:
-        bottom, top = floor(log10(low)), ceil(log10(high))
+        bottom, top = floor(log10(max(low, chart.y_from or low))), ceil(log10(high))
         return _Axes(x, (10.0**bottom, 10.0 ** max(top, bottom + 1)), True)
     low = low if chart.y_from is None else chart.y_from
     high = high if chart.y_to is None else chart.y_to
@@ -120,7 +120,8 @@ def _marks(chart: Chart, axes: _Axes) -> list[str]:
         if _usable(y, chart.log):
             u, v = axes.at(axes.x[1], y)
             parts.append(f'<line class="mark" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{v:.1f}" y2="{v:.1f}"/>')
-            parts.append(f'<text class="mark" x="{u - 3:.1f}" y="{v - 4:.1f}" text-anchor="end">{escape(label)}</text>')
+            below = any(other > y for _, other in chart.marks)  # two labels do not lie upon each other
+            parts.append(f'<text class="mark" x="{u - 3:.1f}" y="{v + (13 if below else -4):.1f}" text-anchor="end">{escape(label)}</text>')
     return parts
 
 
@@ -132,7 +133,7 @@ def _curve(line: Line, axes: _Axes, colour: str) -> list[str]:
         lower = [axes.at(x, max(y, floor_y)) for x, y in zip(line.x, line.low, strict=True) if isfinite(y)]
         points = " ".join(f"{u:.1f},{v:.1f}" for u, v in upper + lower[::-1])
         parts.append(f'<polygon points="{points}" fill="{colour}" opacity="0.13"/>')
-    points_uv = [axes.at(x, y) for x, y in zip(line.x, line.y, strict=True) if _usable(y, axes.log)]
+    points_uv = [axes.at(x, max(y, axes.y[0]) if axes.log else y) for x, y in zip(line.x, line.y, strict=True) if _usable(y, axes.log)]
     path = " ".join(f"{u:.1f},{v:.1f}" for u, v in points_uv)
     parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round"/>')
     return parts + [f'<circle cx="{u:.1f}" cy="{v:.1f}" r="2.8" fill="{colour}"/>' for u, v in points_uv]
@@ -140,6 +141,8 @@ def _curve(line: Line, axes: _Axes, colour: str) -> list[str]:
 
 def _legend(chart: Chart) -> list[str]:
     parts, u, v = [], float(LEFT), HEIGHT - 8
+    if len(chart.lines) < 2:
+        return []
     for i, line in enumerate(chart.lines):
         colour = COLOURS[i % len(COLOURS)]
         parts.append(f'<circle cx="{u + 5:.0f}" cy="{v - 4}" r="4" fill="{colour}"/>')

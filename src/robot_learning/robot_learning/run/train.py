@@ -36,7 +36,7 @@ class Trainer:
         self.experiment: Experiment = read_experiment(run)
         self.setting: Setting = prepare(self.experiment)
         self.learner: Learner = ALGORITHMS[self.experiment.algorithm](self.experiment, self.setting)
-        self.started = datetime.now().astimezone().isoformat(timespec="seconds")
+        self.started = summary.started(run) or datetime.now().astimezone().isoformat(timespec="seconds")
         self.log: list[Iteration] = []
         self.final: Final | None = None
 
@@ -70,7 +70,7 @@ class Trainer:
                 with phase("evaluation", seconds, show.phase):
                     self._load(state, iteration)
                     judged = evaluate(self.runner, self.setting, self._plans(state, iteration), self.run_folder)
-                counts = added([*(episode.counts for episode in episodes), judged.counts])
+                counts = added([episode.counts for episode in episodes] + [judged.counts])
                 samples, notes = iteration * self.experiment.rollouts, (*repeated, *learned.notes)
                 paid = costs(requests, episodes)
                 record = Iteration(iteration, samples, paid, learned.updates, learned.policy, judged.outcomes, seconds, counts, notes)

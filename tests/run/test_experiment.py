@@ -1,0 +1,85 @@
+import pytest
+import yaml
+
+from robot_learning.core.errors import UsageError
+from robot_learning.run import experiment, folder
+from robot_learning.run.config import available
+
+
+@pytest.mark.parametrize("name", available("experiments"))
+def test_every_experiment_can_be_read_and_reads_back_the_same(name, tmp_path):
+    chosen = experiment.load(name)
+    path = tmp_path / "again.yaml"
+    path.write_text(experiment.as_yaml(chosen))
+    assert experiment.load(str(path)) == chosen
+    assert chosen.name == name
+
+
+def test_settings_win_over_the_file_and_name_values_at_any_depth():
+    chosen = experiment.load("reach_local", ["local.kl_step=0.5", "seed=7", "conditions={train: 2}"], ["robot:=ur5e", "conditions.seed:=3"])
+    assert (chosen.local.kl_step, chosen.seed, chosen.robot) == (0.5, 7, "ur5e")
+    assert (chosen.conditions.train, chosen.conditions.seed) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("robot=fr33", "robot: config/robots: no 'fr33'; did you mean 'fr3'?"),
+        ("task=reech", "task: config/tasks: no 'reech'; did you mean 'reach'?"),
+        ("evaluation.cameras=[overveiw]", "evaluation.cameras: config/cameras: no 'overveiw'; did you mean 'overview'?"),
+        ("iteration=3", "iteration: unknown key; did you mean 'iterations'?"),
+        ("local.kl_stepp=3", "local.kl_stepp: unknown key; did you mean 'kl_step'?"),
+        ("conditions.trian=3", "conditions.trian: unknown key; did you mean 'train'?"),
+        ("algorithm=mdgsp", "algorithm: Input should be 'local_gps' or 'mdgps'"),
+        ("iterations=0", "iterations: Input should be greater than or equal to 1"),
+        ("iterations=many", "iterations: Input should be a valid integer"),
+        ("rollouts=nan", "rollouts: Input should be a valid integer"),
+        ("required.train=1.5", "required.train: Input should be less than or equal to 1"),
+        ("local.kl_step=-1", "local.kl_step: -1.0; more than 0 is expected"),
+        ("local.kl_step=.nan", "local.kl_step: nan; more than 0 is expected"),
+        ("fit.steps=0", "fit.steps: 0; at least 1 is expected"),
+        ("local.kl_step_most=0.5", "must enclose 1"),
+        ("seed.x=3", "seed: Input should be a valid integer"),
+        ("name=../../etc", "name: String should match pattern"),
+        ("hidden=[]", "hidden: Tuple should have at least 1 item"),
+        ("nothing", "name=value is expected"),
+        ("a b=3", "name=value is expected"),
+    ],
+)
+def test_every_wrong_setting_is_one_line_that_names_it(setting, expected):
+    with pytest.raises(UsageError) as caught:
+        experiment.load("reach_local", [setting])
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["reach_lcal", "config/experiments/reach_lcal.yaml"])
+def test_an_experiment_that_is_not_there_is_named_with_the_near_one(where):
+    with pytest.raises(UsageError, match="did you mean .*reach_local"):
+        experiment.load(where)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "name: x\nname: y", "a: &b 1\nc: *b", "{" * 100, "\x00"])
+def test_a_file_that_is_no_experiment_is_refused_by_name(tmp_path, text):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r"wrong\.yaml"):
+        experiment.load(str(path))
+
+
+def test_a_run_folder_is_made_with_the_whole_configuration_or_not_at_all(tmp_path, monkeypatch):
+    from datetime import datetime
+
+    chosen = experiment.load("reach_local")
+    monkeypatch.chdir(tmp_path)
+    run = folder.create(chosen, None, datetime(2030, 1, 2, 3, 4, 5))
+    assert run == tmp_path / "runs" / "reach_local-20300102-030405"
+    assert yaml.safe_load((run / "config.yaml").read_text())["local"]["memory"] == chosen.local.memory
+    assert folder.read_experiment(run) == chosen
+    with pytest.raises(UsageError, match="exists already.*--resume"):
+        folder.create(chosen, run, datetime(2030, 1, 1))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="exists already"):
+        folder.create(chosen, tmp_path / "file", datetime(2030, 1, 1))
+    with pytest.raises(UsageError, match="Not a directory"):
+        folder.create(chosen, tmp_path / "file" / "below", datetime(2030, 1, 1))

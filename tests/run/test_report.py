@@ -1,0 +1,87 @@
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from datetime import datetime
+from html import unescape
+
+import numpy as np
+import pytest
+from fake_runner import FakeRunner
+
+from robot_learning.run import experiment, folder, report, summary
+from robot_learning.run.png import encode
+from robot_learning.run.setting import prepare
+from robot_learning.run.svg import Chart, Line, draw
+from robot_learning.run.train import Trainer
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    settings = ["conditions.train=2", "conditions.heldout=1", "rollouts=2", "iterations=2", "fit.steps=20", "hidden=[8]"]
+    chosen = experiment.load("reach_state", [*settings, "evaluation.film=0", "local.mixture_components=0"])
+    path = folder.create(chosen, tmp_path_factory.mktemp("report") / "run", datetime(2030, 1, 2))
+    Trainer(path, FakeRunner(prepare(chosen)), "process").train()
+    return path
+
+
+def test_the_report_shows_the_numbers_of_the_summary(run):
+    content, page = summary.load(run), unescape((run / "report.html").read_text())
+    text = re.sub(r"<[^>]+>", "|", page)
+    for ratio in (*content["success"]["last"].values(), *content["success"]["best"].values()):
+        assert f"|{ratio}|" in text
+    for outcome in content["final"]["last"]:
+        assert re.search(rf"\|{outcome['condition']}\|.*{100 * outcome['distance']:.2f} cm", text)
+    for phase, seconds in content["seconds"].items():
+        assert f"|{phase}|" in text
+        assert f"|{seconds:.1f} s|" in text
+    for name, number in content["gate"].items():
+        assert f"|{name.removeprefix('gate.')}|" in text
+        assert f"|{number:,}|" in text
+    assert content["commit"][:12] in text
+    assert f"{content['samples_per_condition']} per condition" in text
+
+
+def test_the_summary_holds_all_that_a_run_promises(run):
+    content = json.loads((run / "summary.json").read_text())
+    assert {"config", "commit", "dirty", "versions", "machine", "seed", "condition_seed", "seconds", "gate", "rejected"} <= set(content)
+    assert content["config"] == experiment.as_mapping(folder.read_experiment(run))
+    assert content["wall_s"] == pytest.approx(sum(content["seconds"].values()))
+
+
+def test_the_report_needs_nothing_from_outside(run):
+    page = (run / "report.html").read_text()
+    assert not re.search(r"(src|href)=[\"'](?!data:)", page)
+    assert "<script" not in page
+    assert "url(" not in page
+    assert "nan" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL).lower().split()
+
+
+def test_the_report_is_well_formed(run):
+    page = (run / "report.html").read_text()
+    body = re.sub(r"<meta[^>]*>|<!doctype html>", "", page).replace('<img alt=""', '<img alt="" /')
+    ElementTree.fromstring(body)
+
+
+def test_names_are_escaped(run):
+    content = summary.load(run)
+    content["ending"] = "<script>alert(1)</script>"
+    assert "<script>" not in report.page(content, [])
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, 1.0], [float("nan"), 2.0], [], [0.0, 1e-9], [-5.0, 1e6]])
+@pytest.mark.parametrize("log", [False, True])
+def test_a_chart_keeps_all_points_inside(values, log):
+    line = Line("x", range(1, len(values) + 1), values, values, values)
+    figure = draw(Chart("title", "x", "y", [line, line], log=log, marks=[("mark", 1.0)]))
+    ElementTree.fromstring(figure)
+    for x, y in re.findall(r'cx="([-\d.]+)" cy="([-\d.]+)"', figure):
+        assert 0 <= float(x) <= 440
+        assert 0 <= float(y) <= 270
+    assert "nan" not in figure
+
+
+def test_a_png_holds_the_image_bit_by_bit(tmp_path):
+    cv2 = pytest.importorskip("cv2")
+    image = np.random.default_rng(0).integers(0, 256, (7, 5, 3), dtype=np.uint8)
+    decoded = cv2.imdecode(np.frombuffer(encode(image), np.uint8), cv2.IMREAD_COLOR)
+    assert np.array_equal(decoded[..., ::-1], image)

@@ -1,0 +1,185 @@
+import resource
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import pytest
+from fake_runner import FakeRunner  # tests/run/conftest.py puts this folder on the path
+
+from robot_learning.algorithms import local_gps
+from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.run import checkpoints, experiment, folder, summary
+from robot_learning.run.records import Iteration, Outcome, Update
+from robot_learning.run.setting import prepare
+from robot_learning.run.train import Trainer, best_iteration
+
+SMALL = ["conditions.train=2", "rollouts=3", "iterations=3", "evaluation.film=0", "local.mixture_components=2"]
+POLICY = [*SMALL, "conditions.heldout=1", "fit.steps=30", "hidden=[8]"]
+
+
+def make(path, name="reach_local", settings=SMALL, **runner):
+    chosen = experiment.load(name, settings)
+    run = folder.create(chosen, path, datetime(2030, 1, 2))
+    return run, FakeRunner(prepare(chosen), **runner)
+
+
+def interrupt_at(number):
+    def before(ran):
+        if ran == number:
+            raise KeyboardInterrupt
+
+    return before
+
+
+def without_times(content):
+    iterations = [{key: value for key, value in i.items() if key != "seconds"} for i in content["iterations"]]
+    final = {key: value for key, value in content["final"].items() if key != "seconds"}
+    return iterations, final
+
+
+@pytest.mark.parametrize(("name", "settings"), [("reach_local", SMALL), ("reach_state", POLICY)])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_by_bit(tmp_path, name, settings):
+    whole, runner = make(tmp_path / "whole", name, settings)
+    expected = Trainer(whole, runner, "process").train()
+    parts, stopped = make(tmp_path / "parts", name, settings, before=interrupt_at(runner.ran // 2))
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(parts, stopped, "process").train()
+    assert 0 < checkpoints.latest(parts) < 3
+    found = Trainer(parts, FakeRunner(runner.setting), "process").train()
+    assert without_times(found) == without_times(expected)
+    last = (whole / "checkpoints" / "003" / checkpoints.STATE).read_bytes()
+    assert (parts / "checkpoints" / "003" / checkpoints.STATE).read_bytes() == last
+
+
+@pytest.mark.parametrize("number", [0, 1, 7, 8, 13, 23, 24])
+def test_ctrl_c_at_any_episode_leaves_a_run_that_can_be_looked_at(tmp_path, number):
+    run, runner = make(tmp_path / "run", before=interrupt_at(number))
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(run, runner, "process").train()
+    content = summary.load(run)
+    assert content["state"] == "interrupted"
+    assert len(content["iterations"]) == checkpoints.latest(run)
+    assert f"after {checkpoints.latest(run)} of 3 iterations" in content["ending"]
+    assert "interrupted" in (run / "report.html").read_text()
+    assert not list(run.rglob("*.partial"))
+    assert folder.resume(run, (), ()).iterations == 3
+
+
+def test_more_iterations_may_be_asked_for_and_nothing_else(tmp_path):
+    run, runner = make(tmp_path / "run")
+    Trainer(run, runner, "process").train()
+    folder.resume(run, ["iterations=4"], ())
+    content = Trainer(run, FakeRunner(runner.setting), "process").train()
+    assert [i["iteration"] for i in content["iterations"]] == [1, 2, 3, 4]
+    for setting in ("seed=5", "rollouts=4", "robot=fer", "local.kl_step=0.5"):
+        with pytest.raises(UsageError, match="only iterations"):
+            folder.resume(run, [setting], ())
+    with pytest.raises(UsageError, match="4 are done"):
+        folder.resume(run, ["iterations=2"], ())
+
+
+def test_another_seed_gives_other_costs(tmp_path):
+    found = []
+    for seed in (0, 1):
+        run, runner = make(tmp_path / str(seed), settings=[*SMALL, f"seed={seed}", "iterations=1"])
+        found.append(Trainer(run, runner, "process").train()["iterations"][0]["costs"])
+    assert found[0] != found[1]
+
+
+def test_evaluation_is_without_noise_and_not_counted_as_samples(tmp_path):
+    run, runner = make(tmp_path / "run")
+    seen = []
+    runner.run = lambda requests, inner=runner.run: seen.append(requests) or inner(requests)
+    content = Trainer(run, runner, "process").train()
+    assert content["samples_per_condition"] == 9
+    training = [r for requests in seen for r in requests if r.noise]
+    assert len(training) == 2 * 9
+    assert len({r.seed for r in training}) == len(training)
+
+
+def test_an_episode_that_breaks_is_run_again_once(tmp_path):
+    run, runner = make(tmp_path / "run", before=lambda ran: "fault: lockstep stalled" if ran == 1 else None)
+    content = Trainer(run, runner, "process").train()
+    assert content["notes"] == [{"iteration": 1, "note": "train-0: an episode was run again: fault: lockstep stalled"}]
+    assert "lockstep stalled" in (run / "report.html").read_text()
+
+
+def test_a_runner_that_stays_broken_fails_the_run_with_one_line(tmp_path):
+    run, runner = make(tmp_path / "run", before=lambda ran: "fault: lockstep stalled" if ran >= 9 else None)
+    with pytest.raises(WorkFailed, match=r"train-\d ended twice before its time: fault: lockstep stalled"):
+        Trainer(run, runner, "process").train()
+    content = summary.load(run)
+    assert (content["state"], len(content["iterations"])) == ("failed", 1)
+    assert "lockstep stalled" in content["ending"]
+
+
+def test_an_evaluation_that_breaks_is_no_success(tmp_path):
+    run, runner = make(tmp_path / "run", settings=[*SMALL, "iterations=1"], before=lambda ran: "fault: x" if ran >= 6 else None)
+    content = Trainer(run, runner, "process").train()
+    assert content["learned"] is False
+    assert {o["ending"] for o in content["final"]["last"]} == {"fault: x"}
+    assert {o["distance"] for o in content["final"]["last"]} == {None}
+
+
+def test_a_rejected_update_stands_in_log_summary_and_report(tmp_path, monkeypatch):
+    def refuse(*arguments, original=local_gps.update):
+        state, report = original(*arguments)
+        return state, report._replace(outcome=("met", "rejected: the expected cost does not fall"))
+
+    monkeypatch.setattr(local_gps, "update", refuse)
+    run, runner = make(tmp_path / "run", settings=[*SMALL, "iterations=1"])
+    content = Trainer(run, runner, "process").train()
+    assert [(r["iteration"], r["condition"], r["outcome"]) for r in content["rejected"]] == [
+        (1, "train-1", "rejected: the expected cost does not fall")
+    ]
+    assert "rejected: the expected cost does not fall" in (run / "report.html").read_text()
+
+
+def test_the_policy_of_each_iteration_is_loaded_with_a_rising_version(tmp_path):
+    run, runner = make(tmp_path / "run", "reach_state", POLICY)
+    content = Trainer(run, runner, "process").train()
+    assert runner.versions == sorted(set(runner.versions))
+    assert {o["controller"] for o in content["final"]["last"]} == {"local", "policy"}
+    assert len([o for o in content["final"]["last"] if o["split"] == "heldout"]) == 1
+
+
+def test_a_disk_that_takes_no_more_fails_the_run_and_keeps_what_was_there(tmp_path):
+    run, runner = make(tmp_path / "run")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def shrink(ran):
+        if ran == 9:  # in the second iteration
+            resource.setrlimit(resource.RLIMIT_FSIZE, ((run / "checkpoints" / "001" / checkpoints.STATE).stat().st_size, hard))
+
+    runner.before = shrink
+    try:
+        with pytest.raises(WorkFailed, match="disk full"):
+            Trainer(run, runner, "process").train()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert checkpoints.numbers(run) == [1]
+    assert not list(run.rglob("*.partial"))
+    content = summary.load(run)
+    assert content["state"] == "failed"
+    assert "disk full" in content["ending"]
+    assert len(Trainer(run, FakeRunner(runner.setting), "process").train()["iterations"]) == 3
+
+
+def test_the_best_iteration_has_most_successes_then_least_distance_then_comes_first():
+    def record(number, *outcomes):
+        rows = tuple(Outcome("local", "train", f"train-{i}", d, 0.0, ok, "time") for i, (d, ok) in enumerate(outcomes))
+        return Iteration(number, 5 * number, {}, (Update("train-0", 1.0, 1.0, "met"),), {}, rows, {}, {})
+
+    log = [record(1, (0.001, True), (0.3, False)), record(2, (0.009, True), (0.008, True)), record(3, (0.009, True), (0.007, True))]
+    assert best_iteration(log, "local") == 3
+    assert best_iteration([*log, replace(log[2], iteration=4)], "local") == 3
+    assert best_iteration([record(1), record(2)], "local") == 2
+
+
+def test_costs_of_a_run_are_those_of_its_episodes(tmp_path):
+    run, runner = make(tmp_path / "run", settings=[*SMALL, "iterations=1"])
+    episodes = []
+    runner.run = lambda requests, inner=runner.run: episodes.append(inner(requests)) or episodes[-1]
+    content = Trainer(run, runner, "process").train()
+    expected = np.mean([np.sum(e.cost) for e in episodes[0][:3]])
+    assert content["iterations"][0]["costs"]["train-0"] == pytest.approx(expected, rel=1e-12)
