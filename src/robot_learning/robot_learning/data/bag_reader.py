@@ -3,17 +3,19 @@
 import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from robot_learning.core.errors import WorkFailed
 from robot_learning.core.types import Command, JointState
 from robot_learning.data import mcap_records as mcap
 from robot_learning.data.bag_writer import COMPLETE_RECORD, EPISODE_RECORD, Counts, complete_hash
-from robot_learning.data.definitions import is_ours, typestore
-from robot_learning.data.messages import BadMessage, joint_command, joint_state
+from robot_learning.data.decode import JOINT_COMMAND, JOINT_STATE, commands, decode, joint_states
+from robot_learning.data.definitions import is_ours
 
 SIZE_CAP = 4_000_000_000
+T = TypeVar("T")
 
 
 class Bag:
@@ -91,27 +93,30 @@ class Bag:
 
     def messages(self, topic: str) -> list[Any]:
         """The messages of a topic, as the rosbags library decodes them (arrays are numpy's)."""
-        raw, msgtype = self.raw(topic), self.types[topic]
-        if not is_ours(msgtype, self._definitions[msgtype]):
-            raise WorkFailed(f"{self.path}: topic {topic}: {msgtype} was defined differently when this was recorded")
-        decode = typestore().deserialize_cdr
-        try:
-            return [decode(message.data, msgtype) for message in raw]
-        except Exception as error:  # whatever the decoder says about bytes that do not fit
-            raise WorkFailed(f"{self.path}: topic {topic}: {type(error).__name__}: {error}") from None
+        return self._named(topic, lambda: decode(self.types[topic], self._known(topic)))
 
     def joint_states(self, topic: str, joints: tuple[str, ...]) -> list[JointState]:
         """The joint states of a topic, in the robot's joint order."""
-        try:
-            return [joint_state(message, joints) for message in self.messages(topic)]
-        except BadMessage as error:
-            raise WorkFailed(f"{self.path}: topic {topic}: {error}") from None
+        return self._named(topic, lambda: joint_states(self._known(topic, JOINT_STATE), joints))
 
     def commands(self, joints: tuple[str, ...], topic: str = "/joint_command") -> list[Command]:
         """The commands that were asked for (before the gate), in the robot's joint order."""
+        return self._named(topic, lambda: commands(self._known(topic, JOINT_COMMAND), joints))
+
+    def _known(self, topic: str, msgtype: str = "") -> list[bytes]:
+        """The serialized messages of a topic whose type is defined here as it was when they were recorded."""
+        raw, recorded = self.raw(topic), self.types[topic]
+        if msgtype not in ("", recorded):
+            raise WorkFailed(f"{recorded}, not {msgtype}")
+        if not is_ours(recorded, self._definitions[recorded]):
+            raise WorkFailed(f"{recorded} was defined differently when this was recorded")
+        return [message.data for message in raw]
+
+    def _named(self, topic: str, read: Callable[[], list[T]]) -> list[T]:
+        self.raw(topic)
         try:
-            return [joint_command(message, joints) for message in self.messages(topic)]
-        except BadMessage as error:
+            return read()
+        except WorkFailed as error:
             raise WorkFailed(f"{self.path}: topic {topic}: {error}") from None
 
 

@@ -1,0 +1,36 @@
+"""Serialized messages to library values, without ROS: the same lines for what a live node received and for what a bag holds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from robot_learning.core.errors import WorkFailed
+from robot_learning.core.types import Command, JointState
+from robot_learning.data.definitions import typestore
+from robot_learning.data.messages import BadMessage, joint_command, joint_state
+
+JOINT_STATE, JOINT_COMMAND = "sensor_msgs/msg/JointState", "robot_learning_interfaces/msg/JointCommand"
+
+
+def decode(msgtype: str, raw: Sequence[bytes]) -> list[Any]:
+    """Messages as the rosbags library decodes them (arrays are numpy's); WorkFailed if the bytes do not fit the type."""
+    deserialize = typestore().deserialize_cdr
+    try:
+        return [deserialize(data, msgtype) for data in raw]
+    except Exception as error:  # whatever the decoder says about bytes that do not fit
+        raise WorkFailed(f"{msgtype}: {type(error).__name__}: {error}") from None
+
+
+def joint_states(raw: Sequence[bytes], joints: tuple[str, ...]) -> list[JointState]:
+    """sensor_msgs/JointState messages in the robot's joint order; WorkFailed names what is wrong."""
+    try:
+        return [joint_state(message, joints) for message in decode(JOINT_STATE, raw)]
+    except BadMessage as error:
+        raise WorkFailed(f"a joint state: {error}") from None
+
+
+def commands(raw: Sequence[bytes], joints: tuple[str, ...]) -> list[Command]:
+    """JointCommand messages in the robot's joint order; WorkFailed names what is wrong."""
+    try:
+        return [joint_command(message, joints) for message in decode(JOINT_COMMAND, raw)]
+    except BadMessage as error:
+        raise WorkFailed(f"a command: {error}") from None

@@ -1,0 +1,82 @@
+"""One episode's bag while it is recorded: when each message happened, and whether all of them have come."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from robot_learning.data.bag_writer import BagWriter
+from robot_learning.data.cdr import header_stamp_ns
+
+
+class Roles:
+    """Which topics make up the chain from a joint state to the robot's next one."""
+
+    def __init__(self, joint_states: str, command: str, outputs: tuple[str, ...], images: tuple[str, ...] = ()) -> None:
+        """`outputs`: the robot's command topics, of which one is in use."""
+        self.joint_states, self.command, self.outputs, self.images = joint_states, command, outputs, images
+
+
+class EpisodeLog:
+    """Messages go in as they arrive.
+
+    In lockstep there is no time but that of the joint states: a message happens at the stamp of the newest one. What arrives before
+    the episode's first joint state waits for it.
+    """
+
+    def __init__(self, writer: BagWriter, roles: Roles, stamped: Mapping[str, bool], lockstep: bool) -> None:
+        """`stamped`: the topics of the bag, and whether their messages begin with a header."""
+        self.writer = writer
+        self._roles, self._stamped, self._lockstep = roles, stamped, lockstep
+        self._early: list[tuple[str, bytes]] = []
+        self._now_ns = 0  # lockstep: stamp of the newest joint state
+        self._states: list[int] = []  # stamps of the joint states
+        self._commands: list[int] = []  # and of those that commands answer
+        self._newest: Counter[str] = Counter()  # stamp by image topic
+        self._outputs = 0
+
+    def add(self, topic: str, raw: bytes, wall_ns: int) -> None:
+        """One message that arrived at `wall_ns`; topics that the bag does not have are left out."""
+        if topic not in self._stamped:
+            return
+        roles, stamp = self._roles, 0
+        if self._stamped[topic]:
+            stamp = header_stamp_ns(raw)
+        if topic == roles.joint_states:
+            self._states.append(stamp)
+            self._now_ns = max(self._now_ns, stamp)
+        elif topic == roles.command:
+            self._commands.append(stamp)
+        elif topic in roles.outputs:
+            self._outputs += 1
+        elif topic in roles.images:
+            self._newest[topic] = max(self._newest[topic], stamp)
+        if self._lockstep and not self._states:
+            self._early.append((topic, raw))
+        else:
+            self._write_early()
+            now = self._now_ns if self._lockstep else wall_ns
+            self.writer.write(topic, now, stamp or now, raw)
+
+    def missing(self, last_stamp_ns: int) -> str:
+        """What has not come yet of an episode whose last joint state has this stamp; empty if nothing."""
+        roles, newest = self._roles, max(self._states, default=-1)
+        if newest < last_stamp_ns:
+            return f"{roles.joint_states} of {last_stamp_ns / 1e9:.3f} s"
+        if not self._lockstep:
+            return ""
+        first = min(self._commands, default=last_stamp_ns)
+        needed = len({stamp for stamp in self._states if stamp > first})
+        if len(self._commands) < needed:
+            return f"{needed - len(self._commands)} messages on {roles.command}"
+        if self._outputs < needed:
+            return f"{needed - self._outputs} messages on {' or '.join(roles.outputs)}"
+        return next((topic for topic in roles.images if self._newest[topic] < last_stamp_ns), "")
+
+    def close(self) -> None:
+        """Writes what still waits for a joint state."""
+        self._states = self._states or [0]
+        self._write_early()
+
+    def _write_early(self) -> None:
+        early, self._early = self._early, []
+        for topic, raw in early:
+            self.writer.write(topic, self._now_ns, self._now_ns, raw)

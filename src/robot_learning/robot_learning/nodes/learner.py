@@ -1,0 +1,59 @@
+"""The learner as a node: trains the experiment of `config_file` through the ROS graph (run/train.py has the loop)."""
+
+import signal
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import rclpy
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.nodes import parameters
+from robot_learning.nodes.through_ros import ThroughRos
+from robot_learning.run import experiment, folder
+from robot_learning.run.interrupts import terminate_like_interrupt
+from robot_learning.run.setting import prepare
+from robot_learning.run.train import Trainer
+
+INTERRUPTED = 130  # exit code, as shells use it for Ctrl-C
+
+__all__ = ["ThroughRos", "main"]
+
+
+def work(node: Node) -> None:
+    """Trains in the run folder; without one in a new one."""
+    given = parameters.declare(node, "config_file", optional=("run_dir",))
+    run = Path(given.run_dir) if given.run_dir else folder.create(experiment.load(given.config_file), None, datetime.now())
+    runner = ThroughRos(node, prepare(folder.read_experiment(run)))
+    try:
+        Trainer(run, runner, "ros").train()
+    finally:
+        runner.close()
+
+
+def main() -> None:
+    """Console entry: exit code 0, 130 after Ctrl-C, 2 for wrong use, 1 if the work failed."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    terminate_like_interrupt()
+    rclpy.init(args=sys.argv, signal_handler_options=SignalHandlerOptions.NO)
+    code = 0
+    try:
+        node = Node("learner")
+        try:
+            work(node)
+        finally:
+            node.destroy_node()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except (UsageError, WorkFailed) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        code = 2 if isinstance(error, UsageError) else 1
+    finally:
+        rclpy.try_shutdown()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

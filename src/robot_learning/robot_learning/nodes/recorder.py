@@ -1,0 +1,188 @@
+"""Records one bag per episode, from raw messages.
+
+Its subscriptions always stand, so that nothing is lost while an episode begins. A request that comes before everything is there is
+answered at once with ok = false and a message that begins with "waiting for "; whoever asked, asks again.
+"""
+
+import json
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
+
+from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.core.paths import checked_name
+from robot_learning.data.bag_writer import BagWriter
+from robot_learning.data.definitions import definition
+from robot_learning.data.episode_log import EpisodeLog, Roles
+from robot_learning.nodes import messages, parameters
+from robot_learning.nodes.recorded_topics import Recorded, offered, topics_of
+from robot_learning.nodes.spin import GraphNode, run, steady_ns
+from robot_learning.run.config import available
+from robot_learning.run.provenance import commit
+from robot_learning.run.robots import load_robot
+
+FLUSH_NS = 1_000_000_000  # a killed recorder loses no more
+LATE_NS = 1_000_000_000  # how long the last messages of an episode are waited for
+WAITING = "waiting for "
+
+
+class Recorder(GraphNode):
+    """Joint states, commands, the gate's outputs and status, the episode's cameras."""
+
+    def __init__(self) -> None:
+        super().__init__("recorder")
+        given = parameters.declare(self, "robot", "run_dir", optional=("clock",))
+        self._robot, self._lockstep, self._given = load_robot(given.robot), given.clock == "lockstep", given
+        self._bags = Path(given.run_dir).absolute() / "bags"
+        self._topics = topics_of(self._robot, available("cameras"), self._lockstep)
+        self._readers = {topic.name: self._subscribe(topic) for topic in self._topics}
+        self._last: dict[str, bytes] = {}  # of the latched topics
+        self._log: EpisodeLog | None = None
+        self._episode = ""
+        self._deadline_ns = 0  # of what finish waits for
+        self._answer: FinishEpisode.Response | None = None  # of the last finished episode, in case it got lost
+        self._commit = commit()
+        for topic in self._topics:
+            definition(topic.type_name)  # the first time takes 0.1 s
+        self.create_service(PrepareEpisode, "/recorder/prepare", self._on_prepare)
+        self.create_service(FinishEpisode, "/recorder/finish", self._on_finish)
+        left = sorted(self._bags.glob("*.partial"))
+        if left:
+            self.get_logger().warning(f"{len(left)} recordings in {self._bags} did not end, such as {left[-1].name}")
+
+    def _subscribe(self, topic: Recorded) -> Any:
+        return self.create_subscription(topic.kind, topic.name, partial(self._on_message, topic), topic.qos, raw=True)
+
+    def _on_message(self, topic: Recorded, raw: bytes) -> None:
+        if topic.latched:
+            self._last[topic.name] = raw
+        if self._log is not None:
+            self._log.add(topic.name, raw, time.time_ns())
+
+    def tick(self, now_ns: int) -> None:
+        """While an episode runs: what was received goes to the operating system, and the disk must not become full."""
+        if self._log is not None:
+            writer, failed = self._log.writer, self._log.writer.failure
+            writer.flush()
+            writer.check_space()
+            if writer.failure is not failed:
+                self.get_logger().error(f"recording of {self._episode} stopped: {writer.failure}")
+
+    def _on_prepare(self, request: PrepareEpisode.Request, response: PrepareEpisode.Response) -> PrepareEpisode.Response:
+        try:
+            response.message = self._prepare(request)
+        except (UsageError, WorkFailed) as error:
+            response.message = f"recorder: {error}"
+        response.ok = not response.message
+        return response
+
+    def _prepare(self, request: PrepareEpisode.Request) -> str:
+        if request.robot != self._robot.name:
+            raise UsageError(f"this is {self._robot.name}, not {request.robot}")
+        if not request.record:
+            return ""
+        for camera in request.cameras:
+            if f"/{checked_name(camera, 'camera')}/image_raw" not in self._readers:
+                raise UsageError(f"no camera {camera!r}; there is {', '.join(available('cameras'))}")
+        self._discard("another episode began")
+        wanted = [topic for topic in self._topics if topic.camera in ("", *request.cameras)]
+        found = {topic.name: offered(self, topic) for topic in wanted}
+        self._match_reliability(wanted, found)
+        missing = self._unmatched(wanted)
+        if missing:
+            return f"{WAITING}publishers of {', '.join(missing)}"
+        self._open(request, [topic for topic in wanted if found[topic.name]], found)
+        return ""
+
+    def _match_reliability(self, wanted: list[Recorded], found: dict[str, tuple]) -> None:
+        """A best-effort publisher never reaches a reliable reader; such readers are replaced."""
+        for index, topic in enumerate(self._topics):
+            if topic in wanted and topic.reliable and any(qos.reliability == "best_effort" for qos in found[topic.name]):
+                self.destroy_subscription(self._readers[topic.name])
+                self._topics[index] = weak = topic.best_effort()
+                self._readers[topic.name] = self._subscribe(weak)
+
+    def _unmatched(self, wanted: list[Recorded]) -> list[str]:
+        """The topics without a publisher; of the robot's command topics one is enough."""
+        none = [topic for topic in wanted if not self._readers[topic.name].get_publisher_count()]
+        outputs = [topic for topic in wanted if topic.role == "output"]
+        missing = [topic.name for topic in none if topic.role in ("required", "camera")]
+        return missing + ([" or ".join(topic.name for topic in outputs)] if all(topic in none for topic in outputs) else [])
+
+    def _open(self, request: PrepareEpisode.Request, topics: list[Recorded], found: dict[str, tuple]) -> None:
+        fields = {name: getattr(request, name) for name in ("robot", "task", "controller", "id", "version", "horizon", "seed", "noise")}
+        condition = messages.condition(request.condition)
+        plain = {"name": condition.name, "initial_positions": condition.initial_positions.tolist(), "target": condition.target.tolist()}
+        about = {name: str(value) for name, value in fields.items()} | {
+            "condition": json.dumps(plain | {"parameters": condition.parameters}),
+            "cameras": ",".join(request.cameras),
+            "config": request.metadata,
+            "commit": self._commit[0] + (" with changes" if self._commit[1] else ""),
+            "clock": self._given.clock,
+            "started_ns": str(time.time_ns()),
+        }
+        writer = BagWriter(self._bags, request.episode, about, request.fsync)
+        for topic in topics:
+            writer.add_topic(topic.name, topic.type_name, found[topic.name])
+        images = tuple(topic.name for topic in topics if topic.role == "camera")
+        outputs = tuple(topic.name for topic in topics if topic.role == "output")
+        roles = Roles(self._robot.joint_states_topic, "/joint_command", outputs, images)
+        self._log = EpisodeLog(writer, roles, {topic.name: topic.stamped for topic in topics}, self._lockstep)
+        for name, raw in self._last.items():
+            self._log.add(name, raw, time.time_ns())
+        self._episode, self._deadline_ns, self._answer, self.period_ns = request.episode, 0, None, FLUSH_NS
+
+    def _on_finish(self, request: FinishEpisode.Request, response: FinishEpisode.Response) -> FinishEpisode.Response:
+        if self._answer is not None and request.episode == self._episode:
+            return self._answer
+        if self._log is None or request.episode != self._episode:
+            response.message = f"recorder: episode {request.episode!r} is not being recorded"
+            return response
+        now, missing = steady_ns(), self._log.missing(messages.stamp_ns(request.last_stamp))
+        self._deadline_ns = self._deadline_ns or now + LATE_NS
+        if missing and now < self._deadline_ns:
+            response.message = f"{WAITING}{missing}"
+            return response
+        late = f"recorder: {missing} did not come" if missing and request.ending == "time" else ""
+        self._answer = self._finish(f"fault: {late}" if late else request.ending, response)
+        response.message = response.message or late
+        return response
+
+    def _finish(self, ending: str, response: FinishEpisode.Response) -> FinishEpisode.Response:
+        assert self._log is not None
+        log, self._log, self.period_ns = self._log, None, 0
+        log.close()
+        try:
+            response.bag = str(log.writer.commit(ending))
+            response.ok = True
+        except WorkFailed as error:
+            response.message = f"recorder: {error}"
+        counts = log.writer.counts()
+        dropped = {f"dropped{name}": count.dropped for name, count in counts.items() if count.dropped}
+        messages.set_counts(response, {name: count.received for name, count in counts.items()} | dropped)
+        return response
+
+    def _discard(self, why: str) -> None:
+        """An episode that nobody finished stays as a partial folder."""
+        if self._log is not None:
+            self._log.writer.abandon()
+            self.get_logger().warning(f"recording of {self._episode} was given up: {why}")
+            self._log, self.period_ns = None, 0
+
+    def close(self) -> None:
+        """An open bag is closed in good order."""
+        if self._log is not None:
+            self._finish("fault: the recorder was stopped", FinishEpisode.Response())
+
+
+def main() -> None:
+    """Console entry."""
+    sys.exit(run(Recorder))
+
+
+if __name__ == "__main__":
+    main()

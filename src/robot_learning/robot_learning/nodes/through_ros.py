@@ -1,0 +1,166 @@
+"""Runs episodes through the ROS graph: loads controllers and weights, asks /run_episode, and reads what the recorder committed."""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rclpy.action import ActionClient
+from rclpy.executors import Executor
+from rclpy.experimental import EventsExecutor
+from rclpy.node import Node
+from robot_learning_interfaces.action import RunEpisode
+from robot_learning_interfaces.msg import PolicyVersion, WeightsPart
+from robot_learning_interfaces.srv import LoadController
+
+from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.core.types import LinearGaussian
+from robot_learning.data.bag_reader import Bag
+from robot_learning.data.frames import recording
+from robot_learning.data.messages import VersionedController
+from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.models.weights import Part, pack, split
+from robot_learning.nodes import messages, qos
+from robot_learning.run.episodes import Episode, EpisodeRequest, episode
+from robot_learning.run.setting import Setting
+from robot_learning.safety.gate import command_mode
+from robot_learning.tasks.state import layout
+
+DISCOVERY_S = 10.0
+ANSWER_S = 10.0
+SILENCE_S = 15.0  # without feedback or result the episode manager is taken for dead
+CANCEL_S = 1.5
+POLL_S = 0.05
+POLICY = "global"
+
+
+class ThroughRos:
+    """An `EpisodeRunner` whose episodes run in the nodes of a graph. Its data come from committed bags only."""
+
+    def __init__(self, node: Node, setting: Setting, fsync: bool = False, check: Callable[[], None] = lambda: None) -> None:
+        """`node` needs no other executor; `check` is called while waiting and may raise what went wrong with the graph."""
+        if setting.mode != command_mode(setting.robot, "sim"):
+            raise UsageError(f"mode {setting.mode}: through ROS {setting.robot.name} is commanded in mode {setting.robot.command_mode}")
+        self._node, self._setting, self._fsync, self._check = node, setting, fsync, check
+        self._executor: Executor = EventsExecutor(context=node.context)
+        self._executor.add_node(node)
+        self._loaded: dict[str, tuple[bytes, int]] = {}  # digest and version of each local controller by id
+        self._parts: list[Part] = []  # of the newest policy
+        self._action = ActionClient(node, RunEpisode, "/run_episode")
+        self._load_client = node.create_client(LoadController, "/local_controller/load")
+        self._weights = node.create_publisher(WeightsPart, "/policy_weights", qos.WEIGHTS)
+        self._version = node.create_publisher(PolicyVersion, "/policy_version", qos.LATCHED)
+
+    def load(self, policy: GaussianPolicy, version: int) -> None:
+        """From now on the global policy is `policy`; sends it to the node `policy`."""
+        s = self._setting
+        names = layout(s.task, len(s.robot.joints))
+        manifest = policy.manifest(s.robot.name, s.mode, s.task.name, s.task.rate_hz, names, s.robot.modes[s.mode].action_scale)
+        self._parts = split(pack(policy.state(), {**manifest, "policy": POLICY, "version": version}), POLICY, version)
+        self._send_weights()
+
+    def run(self, requests: Sequence[EpisodeRequest]) -> list[Episode]:
+        """The episodes, in the order of the requests. WorkFailed names what of the graph failed; Ctrl-C cancels the running one."""
+        return [self._episode(request) for request in requests]
+
+    def close(self) -> None:
+        """Lets go of the graph."""
+        self._action.destroy()
+        self._executor.remove_node(self._node)
+
+    def _episode(self, request: EpisodeRequest) -> Episode:
+        result = self._result(request)
+        if request.controller is None and "is not loaded" in result.ending:
+            self._send_weights()  # the node `policy` was started again
+            result = self._result(request)
+        counts = messages.counts(result)
+        if not result.bag:
+            raise WorkFailed(f"an episode on {request.condition.name} left no bag: {result.ending}")
+        s, bag = self._setting, Bag(Path(result.bag))
+        states, commands = bag.joint_states(s.robot.joint_states_topic, s.robot.joints), bag.commands(s.robot.joints)
+        if not commands:
+            raise WorkFailed(f"an episode on {request.condition.name} ended before its first step: {result.ending}")
+        frames = recording(states, commands, round(1e9 / s.task.rate_hz))
+        return episode(s.robot, s.chain, s.task, request.condition, frames, bag.ending, result.bag, counts)
+
+    def _result(self, request: EpisodeRequest) -> Any:
+        """The action's result."""
+        goal = self._goal(request)
+        self._until(self._action.server_is_ready, DISCOVERY_S, "episode_manager is not there: no action /run_episode")
+        heard = [time.monotonic()]
+        accepted = self._action.send_goal_async(goal, feedback_callback=lambda _: heard.append(time.monotonic()))
+        handle = self._answer(accepted, "episode_manager did not answer")
+        if not handle.accepted:
+            raise WorkFailed("episode_manager is busy with another episode")
+        future = handle.get_result_async()
+        try:
+            while not future.done():
+                self._spin()
+                if time.monotonic() - heard[-1] > SILENCE_S:
+                    raise WorkFailed(f"episode_manager has been silent for {SILENCE_S:g} s")
+        except BaseException:  # also Ctrl-C
+            self._cancel(handle, future)
+            raise
+        return future.result().result
+
+    def _goal(self, request: EpisodeRequest) -> Any:
+        s = self._setting
+        goal = RunEpisode.Goal(task=s.task.name, horizon=s.task.horizon, seed=request.seed, noise=request.noise, fsync=self._fsync)
+        goal.condition, goal.cameras, goal.record = messages.to_condition(request.condition), list(request.cameras), True
+        if request.controller is not None:
+            goal.controller, goal.id = "local", request.condition.name
+            goal.version = self._load_controller(request.condition.name, request.controller)
+        elif self._parts:
+            goal.controller, goal.id, goal.version = "policy", POLICY, self._parts[0].version
+        else:
+            raise WorkFailed("an episode of the global policy was asked for before one was loaded")
+        return goal
+
+    def _load_controller(self, name: str, controller: LinearGaussian) -> int:
+        """Sends a controller to the node `local_controller` unless it has it; returns the version."""
+        digest = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in controller)).digest()
+        known, version = self._loaded.get(name, (b"", 0))
+        if known == digest:
+            return version
+        self._until(self._load_client.service_is_ready, DISCOVERY_S, "local_controller is not there")
+        message = messages.to_linear_gaussian(VersionedController(name, version + 1, controller))
+        future = self._load_client.call_async(LoadController.Request(controller=message))
+        answer = self._answer(future, "local_controller did not answer")
+        if not answer.ok:
+            raise WorkFailed(answer.message)
+        self._loaded[name] = digest, version + 1
+        return version + 1
+
+    def _send_weights(self) -> None:
+        self._until(lambda: self._weights.get_subscription_count() > 0, DISCOVERY_S, "policy is not there: nobody wants /policy_weights")
+        for part in self._parts:
+            self._weights.publish(messages.to_weights_part(part))
+        first, size = self._parts[0], sum(len(part.data) for part in self._parts)
+        announced = PolicyVersion(policy=first.policy, version=first.version, sha256=first.sha256, size=size, count=first.count)
+        announced.stamp = self._node.get_clock().now().to_msg()
+        self._version.publish(announced)
+
+    def _answer(self, future: Any, otherwise: str) -> Any:
+        self._until(future.done, ANSWER_S, f"{otherwise} within {ANSWER_S:g} s")
+        return future.result()
+
+    def _until(self, done: Callable[[], bool], seconds: float, otherwise: str) -> None:
+        """Spins until `done`; WorkFailed(otherwise) after so many seconds."""
+        end = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > end:
+                raise WorkFailed(otherwise)
+            self._spin()
+
+    def _spin(self) -> None:
+        self._executor.spin_once(timeout_sec=POLL_S)
+        self._check()
+
+    def _cancel(self, handle: Any, result: Any) -> None:
+        """Asks for the end of the running episode and waits a moment for it; whatever goes wrong now is not the news."""
+        handle.cancel_goal_async()
+        end = time.monotonic() + CANCEL_S
+        while not result.done() and time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=POLL_S)
