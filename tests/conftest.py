@@ -3,12 +3,10 @@
 import os
 from pathlib import Path
 
-# before numpy and torch are imported
-for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-
 import pytest
 
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # before any test imports numpy or torch
+    os.environ.setdefault(variable, "1")
 ROS_TESTS = Path(__file__).resolve().parent / "ros"
 
 

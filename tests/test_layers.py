@@ -12,9 +12,9 @@ CORE_AND_BELOW = {"core", "models", "control", "data", "tasks"}
 MAY_IMPORT = {
     "core": set(),
     "models": {"core"},
-    "control": {"core"},
+    "control": {"core", "robots.description"},
     "data": {"core"},
-    "tasks": {"core"},
+    "tasks": {"core", "robots.description"},
     "safety": {"core", "robots.description"},
     "robots": {"core", "tasks.description"},
     "algorithms": CORE_AND_BELOW,

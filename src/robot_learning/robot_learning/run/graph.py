@@ -12,7 +12,7 @@ from robot_learning.core.errors import UsageError
 PACKAGE = "robot_learning"
 # Which parameters each node takes (nodes/parameters.py says what they mean).
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "simulator": ("robot", "task", "clock"),
+    "simulator": ("robot", "task", "clock", "cameras"),
     "safety_gate": ("robot", "clock", "backend"),
     "local_controller": ("robot", "task", "clock", "backend"),
     "policy": ("robot", "task", "clock", "backend", "run_dir"),

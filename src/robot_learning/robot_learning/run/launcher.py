@@ -164,6 +164,8 @@ class Launcher:
             process.wait()
         with suppress(WorkFailed):
             self._read_warden()
+        if process.stdout is not None:
+            process.stdout.close()
 
     def _release(self) -> None:
         if self._lock is not None:

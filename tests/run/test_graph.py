@@ -1,0 +1,116 @@
+"""The description of a graph, and what must hold before it starts."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.run import domains, preflight
+from robot_learning.run.graph import GRAPHS, NODES, NodeSpec, graph, ros_arguments
+from robot_learning.run.surroundings import surroundings
+
+
+@pytest.mark.parametrize("kind", GRAPHS)
+def test_a_graph_has_exactly_one_gate_and_at_most_one_simulator(kind: str) -> None:
+    names = [spec.name for spec in graph(kind)]
+    assert names.count("safety_gate") == 1
+    assert names.count("simulator") == 1
+    assert len(names) == len(set(names))
+
+
+def test_without_simulation_there_is_no_simulator() -> None:
+    names = [spec.name for spec in graph("learn", clock="realtime", backend="real")]
+    assert "simulator" not in names
+    assert "safety_gate" in names
+
+
+def test_values_reach_the_nodes_that_take_them() -> None:
+    specs = {
+        spec.name: spec.parameters for spec in graph("learn", "ur5e", "reach", run_dir="/r", extra=("learner",), others={"cameras": "a,b"})
+    }
+    assert specs["simulator"] == {"robot": "ur5e", "task": "reach", "clock": "lockstep", "cameras": "a,b"}
+    assert specs["recorder"]["run_dir"] == specs["learner"]["run_dir"] == "/r"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"kind": "lern"}, "unknown graph 'lern'; did you mean 'learn'"),
+        ({"kind": "sim", "clock": "lockstop"}, "did you mean 'lockstep'"),
+        ({"kind": "sim", "backend": "rael"}, "did you mean 'real'"),
+        ({"kind": "sim", "extra": ("perceptron",)}, "unknown node 'perceptron'"),
+        ({"kind": "sim", "clock": "lockstep", "backend": "real"}, "backend sim only"),
+    ],
+)
+def test_what_is_wrong_is_named(arguments: dict, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        graph(**arguments)
+
+
+def test_parameters_are_strings_to_ros() -> None:
+    arguments = ros_arguments(NodeSpec("policy", "policy", {"run_dir": "/it's/1"}))
+    assert arguments == ["--ros-args", "-r", "__node:=policy", "-p", "run_dir:='/it''s/1'"]
+
+
+def test_loopback_unless_the_user_asked_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ROS_AUTOMATIC_DISCOVERY_RANGE", raising=False)
+    assert surroundings(3)["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
+    assert "ROS_AUTOMATIC_DISCOVERY_RANGE" not in surroundings(3)
+
+
+def test_surroundings_name_the_profile_and_the_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
+    monkeypatch.setenv("ROS_DOMAIN_ID", "1")
+    found = surroundings(3)
+    assert Path(found["FASTRTPS_DEFAULT_PROFILES_FILE"]).is_file()
+    assert found["ROS_DOMAIN_ID"] == "3"
+
+
+@pytest.mark.parametrize(("text", "number"), [("", 0), ("0", 0), ("101", 101)])
+def test_the_domain_is_that_of_the_environment(text: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", text)
+    assert domains.chosen_domain() == number
+
+
+@pytest.mark.parametrize("text", ["-1", "102", "a", "1.5"])
+def test_a_domain_that_is_none_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", text)
+    with pytest.raises(UsageError, match="from 0 to 101"):
+        domains.chosen_domain()
+
+
+def test_the_next_free_domain_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with domains.hold(60, "one"):
+        number, lock = domains.hold_free("two", (60, 61))
+        assert number == 61
+        with pytest.raises(UsageError, match="all ROS domains"):
+            domains.hold_free("three", (60, 61))
+        lock.close()
+
+
+def test_no_shared_memory_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WorkFailed, match=r"no shared memory: .* is missing"):
+        preflight.check_shared_memory(2, tmp_path / "shm")
+    monkeypatch.setattr(preflight, "free_mib", lambda _: 64)
+    preflight.check_shared_memory(2, tmp_path)
+    with pytest.raises(WorkFailed, match=r"no shared memory: .* has 64 MiB free, 6 nodes need 126 MiB"):
+        preflight.check_shared_memory(6, tmp_path)
+
+
+def test_a_full_disk_is_one_clear_line_and_makes_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "free_mib", lambda _: 3)
+    with pytest.raises(WorkFailed, match="disk full: 3 MiB free"):
+        preflight.check_disk(tmp_path / "runs" / "a")
+    assert os.listdir(tmp_path) == []
+
+
+def test_two_nodes_of_one_name_are_refused() -> None:
+    with pytest.raises(UsageError, match="two nodes are called"):
+        preflight.check_nodes([NodeSpec("policy", "a", {}), NodeSpec("policy", "a", {})])
+
+
+def test_every_node_takes_few_parameters() -> None:
+    assert all(len(spec.parameters) <= 6 for kind in GRAPHS for spec in graph(kind, run_dir="/r", extra=NODES))

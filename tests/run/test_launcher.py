@@ -1,0 +1,192 @@
+"""Real processes: who dies is named, and whatever happens nothing is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.run.graph import NodeSpec
+from robot_learning.run.launcher import Launcher
+
+DUMMY = Path(__file__).with_name("dummy_node.py")
+DOMAIN = 15
+STOPPED_WITHIN_S = 3.0
+
+
+def command(spec: NodeSpec) -> list[str]:
+    return [sys.executable, "-I", "-S", str(DUMMY), spec.executable]
+
+
+def specs(*behaviours: str, essential: bool = True) -> list[NodeSpec]:
+    return [NodeSpec(behaviour, f"{behaviour}_{i}", {}, essential) for i, behaviour in enumerate(behaviours)]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = STOPPED_WITHIN_S) -> float:
+    """Seconds until the condition held."""
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < timeout_s, "not in time"
+        os.sched_yield()
+    return time.monotonic() - start
+
+
+def pids(logs: Path) -> list[int]:
+    """Of the processes whose output goes to this folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if Path(os.readlink(process / "fd" / "1")).parent == logs and alive(int(process.name)):
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # locks of this test alone
+    folder = tmp_path / "run" / "logs"
+    yield folder
+    assert pids(folder) == []
+
+
+def launcher(logs: Path, *behaviours: str, essential: bool = True) -> Launcher:
+    return Launcher(specs(*behaviours, essential=essential), logs, DOMAIN, command)
+
+
+def test_starts_all_and_stops_all(logs: Path) -> None:
+    with launcher(logs, "good", "good") as graph:
+        assert len(pids(logs)) == 2
+        graph.check()
+        start = time.monotonic()
+        assert graph.stop() == []
+        assert time.monotonic() - start < 1.5
+        assert graph.ended == {"good_0": 0, "good_1": 0}
+        assert graph.stop() == []
+    assert (logs / "good_0.log").read_text() == f"ready\ndomain {DOMAIN}\nheld\n"
+
+
+def test_a_node_that_will_not_stop_is_killed_in_time(logs: Path) -> None:
+    with launcher(logs, "good", "stubborn") as graph:
+        start = time.monotonic()
+        assert graph.stop() == ["stubborn_1"]
+        assert time.monotonic() - start < STOPPED_WITHIN_S
+    assert "held" in (logs / "good_0.log").read_text()
+
+
+def test_a_frozen_node_is_killed_in_time(logs: Path) -> None:
+    with launcher(logs, "good") as graph:
+        os.kill(pids(logs)[0], signal.SIGSTOP)
+        start = time.monotonic()
+        assert graph.stop() == ["good_0"]
+        assert time.monotonic() - start < STOPPED_WITHIN_S
+
+
+def test_a_crash_is_named_with_its_last_line(logs: Path) -> None:
+    with (
+        launcher(logs, "good", "crash") as graph,
+        pytest.raises(WorkFailed, match=r"crash_1 ended with exit code 1: RuntimeError: the dummy broke"),
+    ):
+        wait_for(lambda: graph.check() or False)
+
+
+def test_a_killed_node_is_named(logs: Path) -> None:
+    with launcher(logs, "good") as graph:
+        os.kill(pids(logs)[0], signal.SIGKILL)
+        with pytest.raises(WorkFailed, match=r"good_0 was killed by SIGKILL: domain 15"):
+            wait_for(lambda: graph.check() or False)
+
+
+def test_wrong_use_of_a_node_is_wrong_use(logs: Path) -> None:
+    with pytest.raises(UsageError, match=r"wrong_use_1 ended with exit code 2: error: robot 'fr4' is unknown"):
+        launcher(logs, "good", "wrong_use").start()
+
+
+def test_the_end_of_a_node_that_is_not_essential_is_known_but_no_error(logs: Path) -> None:
+    with launcher(logs, "crash", essential=False) as graph:
+        wait_for(lambda: graph.check() or graph.ended == {"crash_0": 1})
+
+
+def test_a_node_that_never_gets_ready_is_named(logs: Path) -> None:
+    with pytest.raises(WorkFailed, match=r"silent_1 is not ready after 0.5 s"):
+        launcher(logs, "good", "silent").start(timeout_s=0.5)
+
+
+def test_a_busy_domain_is_refused_with_the_name_of_its_owner(logs: Path) -> None:
+    with launcher(logs, "good"):
+        with pytest.raises(UsageError, match=rf"ROS domain {DOMAIN} is busy: process {os.getpid()} runs the graph of {logs.parent}"):
+            launcher(logs.parent / "other" / "logs", "good").start()
+        assert not (logs.parent / "other").exists()
+    with launcher(logs, "good"):
+        pass
+
+
+def test_an_unknown_node_is_refused_before_anything_is_written(logs: Path) -> None:
+    with pytest.raises(UsageError, match=r"unknown node 'simulater'"):
+        Launcher([NodeSpec("simulater", "simulater", {})], logs, DOMAIN).start()
+    assert not logs.exists()
+
+
+def test_when_the_watching_process_is_killed_the_nodes_go_too(logs: Path) -> None:
+    with launcher(logs, "good", "stubborn") as graph:
+        assert graph._warden is not None
+        graph._warden.kill()
+        wait_for(lambda: pids(logs) == [])
+        with pytest.raises(WorkFailed, match="the process that watches the nodes died"):
+            wait_for(lambda: graph.check() or False)
+
+
+STARTER = """
+import sys, time
+sys.path[:0] = {paths}
+from pathlib import Path
+from test_launcher import launcher
+with launcher(Path(sys.argv[1]), "good", "stubborn"):
+    print("up", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def starter(logs: Path) -> Iterator[subprocess.Popen]:
+    """Another process that runs a graph, as the command line does."""
+    script = STARTER.format(paths=[str(DUMMY.parent), *sys.path])
+    with subprocess.Popen([sys.executable, "-c", script, str(logs)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "up\n", process.stderr.read()
+        yield process
+        process.kill()
+
+
+def test_kill_9_of_the_starter_leaves_nothing(logs: Path, starter: subprocess.Popen) -> None:
+    assert len(pids(logs)) == 2
+    starter.kill()
+    wait_for(lambda: pids(logs) == [])
+    assert "held" in (logs / "good_0.log").read_text()  # it had the time to hold the robot
+
+
+def test_ctrl_c_stops_the_nodes_in_time(logs: Path, starter: subprocess.Popen) -> None:
+    starter.send_signal(signal.SIGINT)
+    assert starter.wait(STOPPED_WITHIN_S) != 0
+    assert pids(logs) == []
+    assert "held" in (logs / "good_0.log").read_text()
+
+
+def test_the_domain_stays_busy_until_the_last_node_is_gone(logs: Path, starter: subprocess.Popen) -> None:
+    starter.kill()
+    starter.wait()
+    with pytest.raises(UsageError, match="is busy"):
+        launcher(logs.parent / "next" / "logs", "good").start()
+    wait_for(lambda: pids(logs) == [])
