@@ -64,7 +64,7 @@ class EpisodeLog:
         if not self._lockstep:
             return ""
         first = min(self._commands, default=last_stamp_ns)
-        needed = len({stamp for stamp in self._states if stamp > first})
+        needed = max(len({stamp for stamp in self._states if stamp > first}), self._outputs)
         if len(self._commands) < needed:
             return f"{needed - len(self._commands)} messages on {roles.command}"
         if self._outputs < needed:
