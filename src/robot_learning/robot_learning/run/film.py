@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_learning.core.atomic import write_atomic
+from robot_learning.data.bag_reader import Bag
 from robot_learning.robots.bullet_arm import BulletArm
 from robot_learning.robots.camera import CameraConfig
 from robot_learning.run.config import named_file, read
@@ -24,21 +25,15 @@ Image = NDArray[np.uint8]
 
 
 def make(run: Path, setting: Setting, plans: Sequence[Plan], episodes: Sequence[Episode], wanted: Evaluation) -> None:
-    """Pictures of up to `wanted.film` episodes, held-out conditions first; drawn from the joints' positions."""
-    shown = choose(plans, wanted.film)
+    """Pictures of up to `wanted.film` episodes, held-out conditions first: what the camera saw if a bag has it, drawn anew otherwise."""
     shutil.rmtree(run / "film", ignore_errors=True)
-    if not shown:
-        return
-    camera = read(CameraConfig, named_file("cameras", (*wanted.cameras, CAMERA)[0]))
-    arm = BulletArm(setting.robot, setting.urdf, setting.task)
-    try:
-        for i in shown:
-            folder = run / "film" / f"{plans[i].controller}-{plans[i].request.condition.name}"
-            folder.mkdir(parents=True)
-            for k, image in enumerate(pictures(arm, camera, plans[i], episodes[i])):
-                write_atomic(folder / f"{k:02d}.png", encode(image), fsync=False)
-    finally:
-        arm.close()
+    for i in choose(plans, wanted.film):
+        folder = run / "film" / f"{plans[i].controller}-{plans[i].request.condition.name}"
+        folder.mkdir(parents=True)
+        steps = moments(len(episodes[i].recording.positions) - 1)
+        images = seen(episodes[i], plans[i].request.cameras, steps) or drawn(setting, wanted, plans[i], episodes[i], steps)
+        for k, image in enumerate(images):
+            write_atomic(folder / f"{k:02d}.png", encode(image), fsync=False)
 
 
 def choose(plans: Sequence[Plan], count: int) -> list[int]:
@@ -47,20 +42,33 @@ def choose(plans: Sequence[Plan], count: int) -> list[int]:
     return order[:count]
 
 
-def pictures(arm: BulletArm, camera: CameraConfig, plan: Plan, episode: Episode) -> list[Image]:
-    """The arm at evenly spaced moments of an episode, the first and the last among them; more of them early, when it moves."""
-    last = len(episode.recording.positions) - 1
-    steps = sorted({round(last * (k / (PICTURES - 1)) ** 1.6) for k in range(PICTURES)})
-    limits = setting_limits(arm)
-    images = []
-    for step in steps:
-        positions = np.clip(episode.recording.positions[step], *limits)
-        arm.reset(plan.request.condition._replace(initial_positions=positions))
-        images.append(arm.render(camera))
-    return images
+def moments(last: int) -> list[int]:
+    """Steps between the first and the last, more of them early, when the arm moves."""
+    return sorted({round(last * (k / (PICTURES - 1)) ** 2) for k in range(PICTURES)})
 
 
-def setting_limits(arm: BulletArm) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The lowest and highest joint positions that the arm can be put to, rad."""
-    limits = arm.robot.limits
-    return np.array(limits.position_lower), np.array(limits.position_upper)
+def seen(episode: Episode, cameras: Sequence[str], steps: Sequence[int]) -> list[Image]:
+    """The first camera's pictures at `steps`; none if there is no bag with all of them."""
+    if not episode.bag or not cameras:
+        return []
+    bag, topic = Bag(Path(episode.bag)), f"/{cameras[0]}/image_raw"
+    pictures = bag.messages(topic) if topic in bag.types else []
+    if len(pictures) <= steps[-1] or pictures[0].encoding != "rgb8":
+        return []
+    return [np.asarray(pictures[s].data, dtype=np.uint8).reshape(pictures[s].height, pictures[s].width, 3) for s in steps]
+
+
+def drawn(setting: Setting, wanted: Evaluation, plan: Plan, episode: Episode, steps: Sequence[int]) -> list[Image]:
+    """The arm where it was at `steps` of an episode."""
+    camera = read(CameraConfig, named_file("cameras", (*wanted.cameras, CAMERA)[0]))
+    limits = setting.robot.limits
+    arm = BulletArm(setting.robot, setting.urdf, setting.task)
+    try:
+        images = []
+        for step in steps:
+            positions = np.clip(episode.recording.positions[step], limits.position_lower, limits.position_upper)
+            arm.reset(plan.request.condition._replace(initial_positions=positions))
+            images.append(arm.render(camera))
+        return images
+    finally:
+        arm.close()

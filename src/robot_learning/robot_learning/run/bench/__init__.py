@@ -1,0 +1,1 @@
+"""Benchmarks: what is claimed, and how it is measured."""

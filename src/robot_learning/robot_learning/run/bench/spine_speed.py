@@ -1,0 +1,103 @@
+"""Speeds that do not need ROS, as ratios in one run or as CPU seconds."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from robot_learning.algorithms import dynamics, local_gps
+from robot_learning.algorithms.local_gps import LocalState
+from robot_learning.core.gmm import Mixture
+from robot_learning.core.types import Dynamics, Rollouts
+from robot_learning.robots.bullet_arm import BulletArm
+from robot_learning.robots.camera import CameraConfig
+from robot_learning.run import experiment
+from robot_learning.run.bench.figure import Reading
+from robot_learning.run.bench.panda import Panda
+from robot_learning.run.config import named_file, read
+from robot_learning.run.episodes import rollouts
+from robot_learning.run.experiment import Experiment
+from robot_learning.run.in_process import InProcess
+from robot_learning.run.learners import LocalGps
+from robot_learning.run.setting import Setting, prepare
+
+
+def explored(seed: int) -> tuple[Experiment, Setting, LocalState, Rollouts]:
+    """reach_local after as many iterations as the prior remembers, and the rollouts of the next one: (4, 5, 100 steps, 32 states)."""
+    chosen = experiment.load("reach_local", [f"seed={seed}", f"conditions.seed={seed}"])
+    setting = prepare(chosen)
+    learner, runner = LocalGps(chosen, setting), InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
+    try:
+        state = learner.start()
+        for iteration in range(1, chosen.local.memory + 1):
+            state, _ = learner.update(state, runner.run(learner.requests(state, iteration)), iteration)
+        episodes = runner.run(learner.requests(state, chosen.local.memory + 1))
+    finally:
+        runner.close()
+    return chosen, setting, state, rollouts(episodes, len(setting.train))
+
+
+def interleaved(functions: Sequence[Callable[[], object]], repeats: int) -> list[float]:
+    """Median CPU seconds of functions that are called in turns; one warm-up of each comes before."""
+    times: list[list[float]] = [[] for _ in functions]
+    for repeat in range(repeats + 1):
+        for function, found in zip(functions, times, strict=True):
+            began = time.process_time()
+            function()
+            if repeat:
+                found.append(time.process_time() - began)
+    return [statistics.median(found) for found in times]
+
+
+def over_time(data: Rollouts, prior: Mixture | None) -> list[Dynamics]:
+    """The same fits, one time step after the other."""
+    states, actions = data
+    return [dynamics.fit(Rollouts(states[:, :, t : t + 2], actions[:, :, t : t + 1]), prior) for t in range(actions.shape[2])]
+
+
+def over_time_and_conditions(data: Rollouts, prior: Mixture | None) -> list[Dynamics]:
+    """The same fits, one condition and one time step after the other."""
+    singles = [Rollouts(data.states[c : c + 1], data.actions[c : c + 1]) for c in range(len(data.states))]
+    return [fitted for single in singles for fitted in over_time(single, prior)]
+
+
+def fit_speedup(seed: int, quick: bool) -> Mapping[str, Reading]:
+    """The batched fit against loops."""
+    _, _, state, data = explored(seed)
+    prior, repeats = state.mixture, 3 if quick else 10
+    batched, looped, halved = interleaved(
+        [lambda: dynamics.fit(data, prior), lambda: over_time_and_conditions(data, prior), lambda: over_time(data, prior)], repeats
+    )
+    detail = {"batched_cpu_s": batched, "loop_cpu_s": looped, "loop_over_time_alone_cpu_s": halved}
+    return {"fit_batched_speedup": Reading(looped / batched, {**detail, "against_loop_over_time_alone": halved / batched})}
+
+
+def update_cpu(seed: int, quick: bool) -> Mapping[str, Reading]:
+    """CPU time of one whole local update with a full memory; no simulation, no network."""
+    chosen, setting, state, data = explored(seed)
+    times = []
+    for repeat in range(3 if quick else 10):
+        began = time.process_time()
+        local_gps.update(state, data, setting.task, chosen.local, repeat)
+        times.append(time.process_time() - began)
+    points = sum(part.actions[..., 0].size for part in (*state.memory, data)[-chosen.local.memory :])
+    shape = [*data.actions.shape[:3], data.states.shape[-1]]
+    return {"update_cpu_s": Reading(statistics.median(times), {"all": times, "points": points, "shape": shape})}
+
+
+def frame_speedup(seed: int, quick: bool) -> Mapping[str, Reading]:
+    """Pictures of the FR3 and of PyBullet's own Panda in the same pose, by the same camera, in turns."""
+    setting = prepare(experiment.load("reach_local", [f"conditions.seed={seed}"]))
+    camera = read(CameraConfig, named_file("cameras", "front64"))
+    if (camera.width, camera.height) != (64, 64):
+        raise ValueError(f"front64 has {camera.width} × {camera.height} pixels")
+    arm = BulletArm(setting.robot, setting.urdf, setting.task)
+    panda = Panda(np.array(setting.robot.home))
+    try:
+        arm.reset(setting.train[0])
+        ours, theirs = interleaved([lambda: arm.render(camera), lambda: panda.render(camera)], 10 if quick else 50)
+    finally:
+        arm.close()
+        panda.close()
+    return {"frame_64px_speedup": Reading(theirs / ours, {"ours_cpu_s": ours, "panda_cpu_s": theirs})}

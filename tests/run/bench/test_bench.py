@@ -1,0 +1,173 @@
+import json
+
+import numpy as np
+import pytest
+
+from robot_learning.algorithms import dynamics
+from robot_learning.core.errors import UsageError
+from robot_learning.core.paths import share_dir
+from robot_learning.core.types import Rollouts
+from robot_learning.run import provenance
+from robot_learning.run.bench import command, docs
+from robot_learning.run.bench.figure import Benchmark, Figure, Measurement, Reading
+from robot_learning.run.bench.spine_speed import over_time_and_conditions
+
+MORE = Figure("more", "of 8", ">= 7", ">= 8", "more is better")
+LESS = Figure("less", "s", "<= 0.5", "<= 0.1", "less is better")
+ABSENT = Figure("absent", "s", "<= 1", "<= 1", "cannot be measured")
+VALUES = {100: (8, 0.2), 101: (7, 0.6), 102: (8, 0.1), 103: (6, 0.1)}
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    asked = []
+
+    def measure(seed, quick):
+        asked.append((seed, quick))
+        more, less = VALUES[seed]
+        return {"more": Reading(more, {"extra": seed}), "less": Reading(less)}
+
+    benchmark = Benchmark(
+        "toy",
+        "a toy",
+        (
+            Measurement((MORE, LESS), measure, 3, 1, 0.1),
+            Measurement((ABSENT,), lambda seed, quick: {"absent": Reading(None, reason="no robot")}, 1, 1, 0.1),
+        ),
+    )
+    monkeypatch.setattr(command, "BENCHMARKS", {"toy": benchmark})
+    monkeypatch.setattr(provenance, "commit", lambda: ("a" * 40, False))
+    return benchmark, asked
+
+
+def figures(path):
+    return {figure["name"]: figure for figure in json.loads(path.read_text())["figures"]}
+
+
+def test_the_file_has_the_agreed_fields_and_the_worst_reading(toy, tmp_path):
+    path = tmp_path / "toy.json"
+    assert command.run_bench("toy", path, False, None, None, None) == 1  # less misses its bar
+    content = json.loads(path.read_text())
+    assert {"bench", "commit", "dirty", "date", "machine", "quick", "figures"} == set(content)
+    assert {"cores", "python", "torch", "ros"} == set(content["machine"])
+    found = figures(path)
+    assert [found["more"][key] for key in ("value", "unit", "bar", "aim", "met")] == [7, "of 8", ">= 7", ">= 8", True]
+    assert (found["less"]["value"], found["less"]["met"]) == (0.6, False)
+    assert (found["absent"]["value"], found["absent"]["met"], found["absent"]["reason"]) == (None, None, "no robot")
+    assert [(row["seed"], row["value"]) for row in found["more"]["detail"]["per_seed"]] == [(100, 8), (101, 7), (102, 8)]
+    assert found["more"]["detail"]["per_seed"][0]["extra"] == 100
+    assert found["more"]["detail"]["best"] == 8
+
+
+def test_figures_and_seeds_measured_one_by_one_merge_into_the_same_file(toy, tmp_path):
+    whole, parts = tmp_path / "whole.json", tmp_path / "parts.json"
+    command.run_bench("toy", whole, False, None, None, None)
+    command.run_bench("toy", parts, False, None, "absent", None)
+    for seed in (102, 100, 101):
+        command.run_bench("toy", parts, False, None, "less", seed)
+
+    def undated(path):
+        return [
+            {**figure, "date": "", "detail": [{**row, "date": ""} for row in figure["detail"]["per_seed"]]}
+            for figure in json.loads(path.read_text())["figures"]
+        ]
+
+    assert undated(parts) == undated(whole)
+
+
+def test_too_few_seeds_do_not_meet_a_bar_but_can_miss_it(toy, tmp_path):
+    path = tmp_path / "toy.json"
+    command.run_bench("toy", path, False, None, "more", 100)
+    assert (figures(path)["more"]["met"], figures(path)["more"]["reason"]) == (None, "1 of 3 seeds")
+    command.run_bench("toy", path, False, None, "more", 103)
+    assert figures(path)["more"]["met"] is False
+
+
+def test_what_was_measured_at_this_commit_is_not_measured_again(toy, tmp_path, monkeypatch):
+    _, asked = toy
+    path = tmp_path / "toy.json"
+    command.run_bench("toy", path, False, 2, "more", None)
+    command.run_bench("toy", path, False, None, "more", None)
+    assert asked == [(100, False), (101, False), (102, False)]
+    command.run_bench("toy", path, False, None, "more", 101)  # asked for by name: measured again
+    assert asked[-1] == (101, False)
+    monkeypatch.setattr(provenance, "commit", lambda: ("b" * 40, False))
+    command.run_bench("toy", path, False, 1, "more", None)
+    rows = figures(path)["more"]["detail"]["per_seed"]
+    assert [row["commit"][0] for row in rows] == ["b", "a", "a"]
+
+
+def test_quick_results_are_marked_and_never_mixed_with_full_ones(toy, tmp_path):
+    path = tmp_path / "quick.json"
+    command.run_bench("toy", path, True, None, None, None)
+    assert json.loads(path.read_text())["quick"] is True
+    assert figures(path)["more"]["met"] is True  # one seed is what --quick asks for
+    with pytest.raises(UsageError, match="holds results of toy --quick"):
+        command.run_bench("toy", path, False, None, None, None)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"figures": [{"name": "x"}]}', '{"bench": "other", "figures": []}'])
+def test_a_file_of_another_kind_is_not_overwritten(toy, tmp_path, text):
+    path = tmp_path / "other.json"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="name another file"):
+        command.run_bench("toy", path, False, None, None, None)
+    assert path.read_text() == text
+
+
+def test_a_folder_that_is_not_there_is_named_before_anything_is_measured(toy, tmp_path):
+    with pytest.raises(UsageError, match="there is no folder"):
+        command.run_bench("toy", tmp_path / "no" / "x.json", False, None, None, None)
+    assert toy[1] == []
+
+
+def test_bars_are_read_as_written():
+    assert MORE.met(7)
+    assert not MORE.met(6.9)
+    assert LESS.met(0.5)
+    assert not LESS.met(0.51)
+
+
+def test_every_figure_of_every_benchmark_has_a_bar_and_a_place():
+    for benchmark in command.BENCHMARKS.values():
+        names = [figure.name for figure in benchmark.figures()]
+        assert len(set(names)) == len(names)
+        for figure in benchmark.figures():
+            figure.met(0.0)
+    assert [figure.name for figure in command.BENCHMARKS["spine"].figures()] == [
+        "reach_samples_worst",
+        "mdgps_reach_train_worst",
+        "mdgps_reach_heldout_worst",
+        "ros_wall_ratio",
+        "ros_equals_inprocess",
+        "lockstep_episode_s",
+        "fit_batched_speedup",
+        "update_cpu_s",
+        "frame_64px_speedup",
+        "lockstep_bit_equal",
+    ]
+
+
+def test_the_documentation_is_what_the_results_say():
+    folder, page = share_dir() / "benchmarks" / "results", share_dir() / "docs" / "benchmarks.md"
+    expected = docs.page(folder, list(command.BENCHMARKS.values()))
+    assert page.read_text(encoding="utf-8") == expected, "run: robot-learning bench --docs"
+
+
+def test_the_page_shows_each_figure_with_its_commit(toy, tmp_path):
+    benchmark, _ = toy
+    command.run_bench("toy", tmp_path / "toy.json", False, None, None, None)
+    page = docs.page(tmp_path, [benchmark])
+    assert "| more | 7 | of 8 | >= 7 | >= 8 | yes | aaaaaaaa |" in page
+    assert "| less | 0.6 | s | <= 0.5 | <= 0.1 | **no** | aaaaaaaa |" in page
+    assert "| absent | – | s | <= 1 | <= 1 | – no robot | aaaaaaaa |" in page
+    assert "robot-learning bench toy --json benchmarks/results/toy.json --only more" in page
+    assert "Not measured yet" in docs.page(tmp_path / "nothing", [benchmark])
+
+
+def test_loops_over_time_fit_the_same_steps():
+    rng = np.random.default_rng(0)
+    data = Rollouts(rng.normal(size=(2, 6, 4, 3)), rng.normal(size=(2, 6, 3, 2)))
+    together, single = dynamics.fit(data, None), over_time_and_conditions(data, None)
+    assert len(single) == 6
+    assert single[4].F.shape == together.F[1:, 1:2].shape
