@@ -1,0 +1,124 @@
+"""What goes wrong while an episode runs has a name, and nothing that was committed is lost."""
+
+import hashlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from episode_graph import SETTING, T, request, running
+
+from robot_learning.core.errors import WorkFailed
+from robot_learning.data.bag_reader import Bag
+from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.run.graph import NodeSpec, ros_arguments
+from robot_learning.run.launcher import node_command
+
+JOINTS = SETTING.robot.joints
+LONG = {"controller": "policy", "id": "global", "version": 1, "horizon": 20_000}  # only ends when something ends it
+
+
+def begun(graph):
+    """An episode in its middle."""
+    graph.runner.load(GaussianPolicy.initial(32, len(JOINTS), 1, variance=0.1), 1)
+    steps = []
+    handle = graph.send(lambda message: steps.append(message.feedback.step), **LONG)
+    graph.until(lambda: steps)
+    return handle
+
+
+def hashes(bags):
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(bags.glob("*/*")) if ".partial" not in str(path)}
+
+
+def stalling(spec: NodeSpec) -> list[str]:
+    if spec.executable != "local_controller":
+        return node_command(spec)
+    return [sys.executable, str(Path(__file__).with_name("stalling_controller.py")), *ros_arguments(spec)]
+
+
+def test_a_stalled_controller_ends_the_episode_as_the_named_fault(tmp_path):
+    with running(tmp_path, command=stalling) as graph:
+        began = time.monotonic()
+        episode = graph.runner.run([request()])[0]
+        assert 5.0 < time.monotonic() - began < 9.0
+    assert episode.ending == "fault: lockstep stalled"
+    assert len(episode.actions) == 30
+    assert Bag(Path(episode.bag)).ending == "fault: lockstep stalled"
+
+
+def test_a_killed_recorder_leaves_committed_bags_and_a_partial_one(tmp_path):
+    with running(tmp_path) as graph:
+        episodes = graph.runner.run([request(seed=seed) for seed in range(3)])
+        before = hashes(graph.bags)
+        handle = begun(graph)
+        graph.kill("recorder", signal.SIGKILL)
+        handle.cancel_goal_async()
+        result = graph.result(handle)
+        assert result.bag == ""
+        assert result.ending == "cancelled"
+        with pytest.raises(WorkFailed, match="recorder was killed by SIGKILL"):
+            graph.until(lambda: graph.launcher.check())
+    assert hashes(graph.bags) == before
+    assert [path.name for path in graph.bags.glob("*.partial")] == [f"{result.episode}.partial"]
+    assert [Bag(Path(episode.bag)).ending for episode in episodes] == ["time"] * 3
+    with pytest.raises(WorkFailed, match="not complete"):
+        Bag(graph.bags / f"{result.episode}.partial")
+
+
+def test_all_nodes_stopped_in_the_middle_close_the_bag_and_end_in_time(tmp_path):
+    with running(tmp_path) as graph:
+        begun(graph)
+        began = time.monotonic()
+        assert graph.launcher.stop() == []
+        assert time.monotonic() - began < 3.0
+    assert not list(graph.bags.glob("*.partial"))
+    bag = Bag(next(graph.bags.iterdir()))
+    assert bag.ending in ("cancelled", "fault: the recorder was stopped")
+
+
+def test_in_realtime_frames_are_whole_and_silence_is_named_within_a_second(tmp_path):
+    with running(tmp_path, "realtime") as graph:
+        result = graph.result(graph.send(horizon=20))
+        assert result.ending == "time"
+        bag = Bag(Path(result.bag))
+        assert [command.step for command in bag.commands(JOINTS)] == list(range(20))
+        assert len(bag.joint_states(SETTING.robot.joint_states_topic, JOINTS)) > 100
+        handle = graph.send(horizon=T)
+        time.sleep(0.5)  # the episode takes 5 s
+        graph.kill("simulator", signal.SIGSTOP)
+        began = time.monotonic()
+        future = handle.get_result_async()
+        graph.until(future.done, 8.0)
+        graph.kill("simulator", signal.SIGCONT)
+        assert time.monotonic() - began < 8.0
+        ending = future.result().result.ending
+        assert ending.startswith("fault: ")
+        assert "no joint state for" in ending
+
+
+def test_an_interrupted_learner_ends_in_time_and_leaves_no_open_episode(tmp_path):
+    from datetime import datetime
+
+    from robot_learning.run import experiment, folder
+
+    config = tmp_path / "long.yaml"
+    config.write_text("name: long\nrobot: fr3\ntask: reach\nalgorithm: local_gps\niterations: 50\nconditions: {train: 2}\n")
+    run = folder.create(experiment.load(str(config)), tmp_path / "run", datetime.now())
+    with running(run) as graph:
+        spec = NodeSpec("learner", "learner", {"config_file": str(config), "run_dir": str(run)})
+        process = subprocess.Popen(node_command(spec), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            graph.until(lambda: process.poll() is not None or len(list(graph.bags.glob("*/metadata.yaml"))) > 3, 40.0)
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=5.0)
+            assert time.monotonic() - began < 3.0
+        finally:
+            process.kill()
+        assert process.returncode == 130, errors
+        assert "Traceback" not in errors
+        graph.until(lambda: not list(graph.bags.glob("*.partial")))
+        assert graph.runner.run([request()])[0].ending == "time"
