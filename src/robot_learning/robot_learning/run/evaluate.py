@@ -1,6 +1,6 @@
 """How good controllers and policies are: noise-free episodes, judged at their last step. They are not counted as samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import nan
 from pathlib import Path
 from typing import NamedTuple
@@ -82,9 +82,3 @@ def collect(runner: EpisodeRunner, requests: Sequence[EpisodeRequest], horizon: 
 def complete(episode: Episode, horizon: int) -> bool:
     """Whether an episode ran to its end."""
     return episode.ending == "time" and len(episode.actions) == horizon
-
-
-def thresholds(setting: Setting, policy: bool) -> Mapping[str, float]:
-    """Within which final distance, in m, an episode is a success, by kind of controller."""
-    task = setting.task
-    return {"local": task.success_distance, **({"policy": task.success_distance_global} if policy else {})}

@@ -1,4 +1,4 @@
-"""A filmstrip of the final policy: a few pictures of a few episodes, in <run>/film/<condition>/."""
+"""A filmstrip of the final policy: a few pictures of a few episodes, as <run>/film/<episode>/<ms>.png, and all in one."""
 
 import shutil
 from collections.abc import Sequence
@@ -27,13 +27,17 @@ Image = NDArray[np.uint8]
 def make(run: Path, setting: Setting, plans: Sequence[Plan], episodes: Sequence[Episode], wanted: Evaluation) -> None:
     """Pictures of up to `wanted.film` episodes, held-out conditions first: what the camera saw if a bag has it, drawn anew otherwise."""
     shutil.rmtree(run / "film", ignore_errors=True)
+    rows: list[Image] = []
     for i in choose(plans, wanted.film):
         folder = run / "film" / f"{plans[i].controller}-{plans[i].request.condition.name}"
         folder.mkdir(parents=True)
         steps = moments(len(episodes[i].recording.positions) - 1)
         images = seen(episodes[i], plans[i].request.cameras, steps) or drawn(setting, wanted, plans[i], episodes[i], steps)
-        for k, image in enumerate(images):
-            write_atomic(folder / f"{k:02d}.png", encode(image), fsync=False)
+        for step, image in zip(steps, images, strict=True):
+            write_atomic(folder / f"{round(1000 * step / setting.task.rate_hz):06d}.png", encode(image), fsync=False)
+        rows.append(np.concatenate(images, axis=1))
+    if rows:
+        write_atomic(run / "film" / "all.png", encode(np.concatenate(rows)), fsync=False)
 
 
 def choose(plans: Sequence[Plan], count: int) -> list[int]:

@@ -14,6 +14,7 @@ from robot_learning.run.report_charts import charts
 from robot_learning.run.report_style import STYLE
 
 NAME = "report.html"
+Strip = tuple[str, list[tuple[int, bytes]]]
 STATES = {True: ("good", "learned"), False: ("bad", "not learned")}
 KINDS = {"local": "local controllers", "policy": "global policy"}
 SPLITS = {"train": "training", "heldout": "held-out"}
@@ -27,14 +28,13 @@ def write(run: Path) -> Path:
     return path
 
 
-def film(run: Path) -> list[tuple[str, list[bytes]]]:
-    """(condition, PNG files in order) from <run>/film/<condition>/<k>.png."""
+def film(run: Path) -> list[Strip]:
+    """(episode, [(milliseconds, PNG file)]) from <run>/film/<episode>/<ms>.png."""
     folders = sorted(p for p in (run / "film").glob("*") if p.is_dir())
-    strips = [(folder.name, [image.read_bytes() for image in sorted(folder.glob("*.png"))]) for folder in folders]
-    return [(name, images) for name, images in strips if images]
+    return [(folder.name, [(int(image.stem), image.read_bytes()) for image in sorted(folder.glob("[0-9]*.png"))]) for folder in folders]
 
 
-def page(s: dict[str, Any], strips: Sequence[tuple[str, Sequence[bytes]]]) -> str:
+def page(s: dict[str, Any], strips: Sequence[Strip]) -> str:
     """The whole page for a summary `s`."""
     title = f"{s['experiment']} on {s['robot']}"
     sections = [
@@ -104,14 +104,19 @@ def _successes(s: dict[str, Any]) -> str:
     return _section("Success", note + _table(head, rows, 2))
 
 
-def _film(strips: Sequence[tuple[str, Sequence[bytes]]]) -> str:
+def _film(strips: Sequence[Strip]) -> str:
     rows = []
     for name, images in strips:
-        shown = "".join(f'<img alt="" src="data:image/png;base64,{base64.b64encode(image).decode()}">' for image in images)
+        shown = "".join(_picture(ms, image) for ms, image in images)
         controller, _, condition = name.partition("-")
         label = f"{KINDS.get(controller, controller)}, {condition}"
         rows.append(f'<figure><figcaption>{escape(label)}</figcaption><div class="strip">{shown}</div></figure>')
     return _section("The last iterate, from start to end", "".join(rows))
+
+
+def _picture(ms: int, image: bytes) -> str:
+    source = base64.b64encode(image).decode()
+    return f'<div><img alt="the arm after {ms} ms" src="data:image/png;base64,{source}"><small>{ms / 1000:g} s</small></div>'
 
 
 def _conditions(s: dict[str, Any]) -> str:
@@ -153,10 +158,12 @@ def _gate(s: dict[str, Any]) -> str:
     if not s["counts"]:
         return ""
     gate = s["gate"]
-    rows = [[escape(name.removeprefix("gate.")), f"{n:,}"] for name, n in gate.items()]
+    first = ["gate.passed", "gate.changed", "gate.refused"]
+    names = [*(name for name in first if name in gate), *(name for name in gate if name not in first)]
+    rows = [[escape(name.removeprefix("gate.")), f"{gate[name]:,}"] for name in names]
     others = [[escape(name), f"{n:,}"] for name, n in s["counts"].items() if name not in gate]
     more = f"<details><summary>Other counts</summary>{_table(['count', ''], others, 1)}</details>" if others else ""
-    note = "<p>What the safety gate did with the commands of all episodes, evaluation included.</p>"
+    note = "<p>Commands of all episodes, evaluation included: how many passed as they were, how many were changed or refused, and why.</p>"
     return _section("Safety gate", note + _table(["kind", "commands"], rows, 1) + more)
 
 

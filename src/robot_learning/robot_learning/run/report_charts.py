@@ -55,7 +55,7 @@ def _distance(s: dict[str, Any]) -> Chart | None:
     marks = [(f"success {name}", 100.0 * d) for name, d in s["thresholds"].items()]
     if len(set(d for _, d in marks)) == 1:
         marks = [("success", marks[0][1])]
-    title = "Final distance: mean, and range over conditions"
+    title = "Final distance, and its range"
     return Chart(title, "iteration", "cm", lines, log=True, marks=marks, y_from=0.01) if lines else None
 
 
@@ -65,7 +65,7 @@ def _cost(s: dict[str, Any]) -> Chart | None:
         return None
     x = [i["iteration"] for i in s["iterations"]]
     line = Line("training rollouts", x, [sum(c) / len(c) for c in costs], [min(c) for c in costs], [max(c) for c in costs])
-    return Chart("Cost with exploration: mean, and range over conditions", "iteration", "cost of an episode", [line])
+    return Chart("Cost with exploration, and its range", "iteration", "cost of an episode", [line])
 
 
 def _kl(s: dict[str, Any]) -> Chart | None:

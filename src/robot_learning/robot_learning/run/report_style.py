@@ -27,7 +27,8 @@ figure { margin: 0 0 .6rem; } figcaption { font-size: .9rem; font-weight: 600; m
 svg { width: 100%; height: auto; display: block; } svg text { font-size: 11.5px; fill: var(--soft); }
 .grid { stroke: var(--line); } line.mark { stroke: var(--ink); stroke-dasharray: 4 3; opacity: .55; } text.mark { fill: var(--ink); }
 .strip { display: flex; gap: 4px; overflow-x: auto; }
-.strip img { flex: 1 1 0; min-width: 5.5rem; max-width: 12rem; border-radius: 5px; display: block; }
+.strip div { flex: 1 1 0; min-width: 5.5rem; max-width: 12rem; }
+.strip img { width: 100%; border-radius: 5px; display: block; } small { color: var(--soft); }
 pre { font: .82rem/1.45 ui-monospace, "SF Mono", Menlo, Consolas, monospace;
   background: #f6f7f9; padding: .8rem 1rem; border-radius: 6px; overflow-x: auto; }
 summary { cursor: pointer; color: var(--blue); margin-top: .6rem; }

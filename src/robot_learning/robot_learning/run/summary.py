@@ -12,6 +12,7 @@ from robot_learning.core.errors import UsageError
 from robot_learning.run import provenance
 from robot_learning.run.experiment import Experiment, as_mapping
 from robot_learning.run.records import Final, Iteration, added, chosen, rate, rejected
+from robot_learning.run.tasks import load_task
 
 FORMAT = 1
 NAME = "summary.json"
@@ -48,6 +49,7 @@ def summarize(
         "seconds": phases,
         "wall_s": sum(phases.values()),
         "success": success(final),
+        "thresholds": thresholds(experiment),
         "gate": {name: n for name, n in counts(iterations, final).items() if name.startswith("gate.")},
         "counts": counts(iterations, final),
         "rejected": rejected(iterations),
@@ -89,6 +91,12 @@ def _ratios(outcomes: Sequence[Any]) -> dict[str, str]:
     return found
 
 
+def thresholds(experiment: Experiment) -> dict[str, float]:
+    """Within which final distance, in m, an episode is a success, by kind of controller."""
+    task = load_task(experiment.task)
+    return {"local": task.success_distance, **({"policy": task.success_distance_global} if experiment.has_policy else {})}
+
+
 def added_seconds(iterations: Sequence[Iteration]) -> dict[str, float]:
     """Wall time by phase over all iterations."""
     total: dict[str, float] = {}
@@ -128,6 +136,11 @@ def started(run: Path) -> str:
         return str(load(run)["started"])
     except (UsageError, KeyError):
         return ""
+
+
+def restate(run: Path, state: str, ending: str) -> None:
+    """Another state and ending in the summary of a run."""
+    write(run, {**load(run), "state": state, "ending": ending})
 
 
 def finite(value: Any) -> Any:

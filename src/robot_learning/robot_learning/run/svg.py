@@ -6,7 +6,7 @@ from math import ceil, floor, isfinite, log10
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 440, 270
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 58
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 60
 COLOURS = ("#1763b6", "#c2571a", "#2c7d4f", "#7b4fa3", "#5a6270")
 
 
@@ -106,11 +106,11 @@ def _grid(chart: Chart, axes: _Axes) -> list[str]:
     stride = max(1, ceil((last - first + 1) / 10))
     for x in range(first, last + 1, stride):
         u, v = axes.at(x, axes.y[0])
-        parts.append(f'<text x="{u:.1f}" y="{v + 15:.1f}" text-anchor="middle">{x}</text>')
+        parts.append(f'<text x="{u:.1f}" y="{v + 17:.1f}" text-anchor="middle">{x}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(f'<text x="{middle:.0f}" y="{HEIGHT - BOTTOM + 31}" text-anchor="middle">{escape(chart.x_label)}</text>')
+    parts.append(f'<text x="{middle:.0f}" y="{HEIGHT - BOTTOM + 33}" text-anchor="middle">{escape(chart.x_label)}</text>')
     height = (TOP + HEIGHT - BOTTOM) / 2
-    parts.append(f'<text transform="translate(12 {height:.0f}) rotate(-90)" text-anchor="middle">{escape(chart.y_label)}</text>')
+    parts.append(f'<text transform="translate(11 {height:.0f}) rotate(-90)" text-anchor="middle">{escape(chart.y_label)}</text>')
     return parts
 
 

@@ -14,7 +14,7 @@ from robot_learning.models.weights import pack
 from robot_learning.run import checkpoints, film, report, summary
 from robot_learning.run.checkpoints import Checkpoint
 from robot_learning.run.episodes import Episode, EpisodeRequest, EpisodeRunner
-from robot_learning.run.evaluate import Plan, collect, evaluate, plans, thresholds
+from robot_learning.run.evaluate import Plan, collect, evaluate, plans
 from robot_learning.run.experiment import Experiment
 from robot_learning.run.folder import read_experiment
 from robot_learning.run.interrupts import deferred
@@ -136,7 +136,6 @@ class Trainer:
 
     def _write(self, state: str, ending: str) -> None:
         content = summary.summarize(self.experiment, self.through, state, ending, self.log, self.final, self.started)
-        content["thresholds"] = dict(thresholds(self.setting, self.experiment.has_policy))
         summary.write(self.run_folder, content)
         report.write(self.run_folder)
 

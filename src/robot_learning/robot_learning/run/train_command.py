@@ -47,12 +47,15 @@ def run(run_folder: Path, through: str, domain: int | None) -> int:
     terminate_like_interrupt()
     print(f"run folder: {shown(run_folder)}", flush=True)
     try:
+        record_start(run_folder, through)
         if through == "process":
             in_this_process(run_folder)
         else:
             through_ros(run_folder, domain)
     except KeyboardInterrupt:
         with deferred():
+            if summary.started(run_folder) and summary.load(run_folder)["state"] == "running":  # before the learner could say so
+                record_end(run_folder, "interrupted", "interrupted before the first iteration")
             print(f"interrupted; go on with: robot-learning train --resume {shown(run_folder)}", flush=True)
         raise
     content = summary.load(run_folder)
@@ -90,9 +93,9 @@ def through_ros(run_folder: Path, domain: int | None) -> None:
         except BaseException as error:
             end_learner(process)
             if isinstance(error, UsageError | WorkFailed):
-                record_failure(run_folder, str(error))
+                record_end(run_folder, "failed", str(error))
             raise
-    verdict(process.returncode)
+    verdict(run_folder, process.returncode)
 
 
 def start_learner(spec: NodeSpec, environment: dict[str, str], run_folder: Path) -> "subprocess.Popen[bytes]":
@@ -114,21 +117,35 @@ def end_learner(process: "subprocess.Popen[bytes]") -> None:
                 process.wait()
 
 
-def record_failure(run_folder: Path, why: str) -> None:
+def record_start(run_folder: Path, through: str) -> None:
+    """Summary and report of a run that has just begun; of one that goes on they stay."""
+    if not summary.started(run_folder):
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        with deferred():
+            chosen = folder.read_experiment(run_folder)
+            summary.write(run_folder, summary.summarize(chosen, through, "running", "", (), None, now))
+            report.write(run_folder)
+
+
+def record_end(run_folder: Path, state: str, why: str) -> None:
     """Say in summary and report what stopped the run."""
-    if (run_folder / summary.NAME).exists():
-        summary.write(run_folder, {**summary.load(run_folder), "state": "failed", "ending": why})
+    if summary.started(run_folder):
+        summary.restate(run_folder, state, why)
         report.write(run_folder)
 
 
-def verdict(code: int) -> None:
-    """The learner said why on this terminal already; here only the exit code is handed on."""
-    if code == 130 or code == -signal.SIGINT:
+def verdict(run_folder: Path, code: int) -> None:
+    """The learner said why on this terminal already; here its exit code is handed on, and a death that it could not tell of."""
+    if code in (130, -signal.SIGINT):
         raise KeyboardInterrupt
-    if code:
-        if code < 0:
-            raise WorkFailed(f"the learner was killed by {signal.Signals(-code).name}")
-        sys.exit(code)
+    if code == 0:
+        return
+    why = f"the learner was killed by {signal.Signals(-code).name}" if code < 0 else f"the learner ended with exit code {code}"
+    if summary.started(run_folder) and summary.load(run_folder)["state"] == "running":
+        record_end(run_folder, "failed", why)
+    if code < 0:
+        raise WorkFailed(why)
+    sys.exit(code)
 
 
 def shown(path: Path) -> str:
