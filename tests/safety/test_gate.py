@@ -181,9 +181,12 @@ def test_lockstep_is_for_simulation_only():
 def test_outside_of_simulation_the_motion_must_end_by_itself():
     assert {command_mode(robot, "real") for robot in ROBOTS.values()} == {"trajectory"}
     assert command_mode(FR3, "sim") == FR3.command_mode
+    assert command_mode(FR3, "sim", "velocity") == "velocity"
+    with pytest.raises(UsageError, match="mode 'effort': fr3 with backend real has trajectory"):
+        command_mode(FR3, "real", "effort")
     without = FR3.__class__(**{**FR3.__dict__, "modes": {"effort": FR3.modes["effort"]}})
-    with pytest.raises(UsageError, match="no mode trajectory"):
-        command_mode(without, "real")
+    with pytest.raises(UsageError, match="mode 'trajectory': fr3 with backend mock has no mode"):
+        command_mode(without, "mock")
 
 
 def test_effort_is_limited_then_slewed_at_the_output_rate():

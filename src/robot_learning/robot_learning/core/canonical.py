@@ -26,7 +26,7 @@ def canonical_quaternion(rotation: Array) -> Array:
 
 
 def canonical_pose(pose: Array) -> Array:
-    """The pose (4, 4) next to `pose` that messages carry exactly: canonical_pose(canonical_pose(x)) == canonical_pose(x)."""
+    """The pose (4, 4) next to `pose` that messages carry exactly; a canonical pose stays as it is, bit for bit."""
     result = np.eye(4)
     result[:3, :3] = from_quaternion(canonical_quaternion(pose[:3, :3]))
     result[:3, 3] = pose[:3, 3]

@@ -28,12 +28,12 @@ class ActorNode(GraphNode):
     def __init__(self, name: str, *optional: str) -> None:
         """`optional`: further parameters of the node, found in `given`."""
         super().__init__(name)
-        self.given = parameters.declare(self, "robot", optional=("clock", "backend", "task", *optional))
+        self.given = parameters.declare(self, "robot", optional=("clock", "backend", "mode", "task", *optional))
         if self.given.task:
             load_task(self.given.task)  # so that a wrong name is noticed at once
         self.robot = load_robot(self.given.robot)
         self._chain = load_chain(self.robot)
-        self.mode = command_mode(self.robot, self.given.backend)
+        self.mode = command_mode(self.robot, self.given.backend, self.given.mode)
         self._lockstep = self.given.clock == "lockstep"
         self._actor: Actor | None = None
         self._episode = ""

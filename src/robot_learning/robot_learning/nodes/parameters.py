@@ -9,13 +9,18 @@ from rclpy.node import Node
 
 from robot_learning.core.errors import UsageError
 
-CHOICES = {"clock": ("lockstep", "realtime"), "backend": ("sim", "mock", "real", "replay")}
+CHOICES = {
+    "clock": ("lockstep", "realtime"),
+    "backend": ("sim", "mock", "real", "replay"),
+    "mode": ("effort", "velocity", "position", "trajectory"),
+}
 DEFAULTS = {"clock": "lockstep", "backend": "sim"}  # of the others: empty
 MEANINGS = {
     "robot": "name in config/robots",
     "task": "name in config/tasks",
     "clock": "lockstep (simulation only) or realtime",
     "backend": "sim, mock, real or replay",
+    "mode": "command mode, by default the robot's",
     "run_dir": "folder of this run",
     "config_file": "experiment file",
     "camera": "name in config/cameras",
@@ -31,6 +36,7 @@ class Parameters(NamedTuple):
     task: str
     clock: str
     backend: str
+    mode: str
     run_dir: str
     config_file: str
     camera: str

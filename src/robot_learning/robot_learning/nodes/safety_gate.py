@@ -31,12 +31,12 @@ class SafetyGate(GraphNode):
 
     def __init__(self) -> None:
         super().__init__("safety_gate")
-        given = parameters.declare(self, "robot", optional=("clock", "backend"))
+        given = parameters.declare(self, "robot", optional=("clock", "backend", "mode"))
         robot = load_robot(given.robot)
         self._lockstep, self._joints, self._name = given.clock == "lockstep", robot.joints, robot.name
         self._by_hand = given.backend == "real"  # an operator arms, once for each episode
         self._allowed = not self._by_hand
-        self._gate = Gate(robot, given.clock, RATE_HZ, backend=given.backend)
+        self._gate = Gate(robot, given.clock, RATE_HZ, backend=given.backend, mode=given.mode)
         self.period_ns = 0 if self._lockstep else round(1e9 / RATE_HZ)
         self._early: Command | None = None  # lockstep: it came before its joint state
         self._trajectory = self._gate.mode == "trajectory"

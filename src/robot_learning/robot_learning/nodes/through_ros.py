@@ -15,7 +15,7 @@ from robot_learning_interfaces.action import RunEpisode
 from robot_learning_interfaces.msg import PolicyVersion, WeightsPart
 from robot_learning_interfaces.srv import LoadController
 
-from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.core.errors import WorkFailed
 from robot_learning.core.types import LinearGaussian
 from robot_learning.data.bag_reader import Bag
 from robot_learning.data.frames import recording
@@ -25,7 +25,6 @@ from robot_learning.models.weights import Part, pack, split
 from robot_learning.nodes import messages, qos
 from robot_learning.run.episodes import Episode, EpisodeRequest, episode
 from robot_learning.run.setting import Setting
-from robot_learning.safety.gate import command_mode
 from robot_learning.tasks.state import layout
 
 DISCOVERY_S = 10.0
@@ -41,8 +40,6 @@ class ThroughRos:
 
     def __init__(self, node: Node, setting: Setting, fsync: bool = False, check: Callable[[], None] = lambda: None) -> None:
         """`node` needs no other executor; `check` is called while waiting and may raise what went wrong with the graph."""
-        if setting.mode != command_mode(setting.robot, "sim"):
-            raise UsageError(f"mode {setting.mode}: through ROS {setting.robot.name} is commanded in mode {setting.robot.command_mode}")
         self._node, self._setting, self._fsync, self._check = node, setting, fsync, check
         self._executor: Executor = EventsExecutor(context=node.context)
         self._executor.add_node(node)

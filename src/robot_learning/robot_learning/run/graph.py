@@ -13,9 +13,9 @@ PACKAGE = "robot_learning"
 # Which parameters each node takes (nodes/parameters.py says what they mean).
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "simulator": ("robot", "task", "clock", "cameras"),
-    "safety_gate": ("robot", "clock", "backend"),
-    "local_controller": ("robot", "task", "clock", "backend"),
-    "policy": ("robot", "task", "clock", "backend", "run_dir"),
+    "safety_gate": ("robot", "clock", "backend", "mode"),
+    "local_controller": ("robot", "task", "clock", "backend", "mode"),
+    "policy": ("robot", "task", "clock", "backend", "mode", "run_dir"),
     "perception": ("camera", "weights", "clock"),
     "recorder": ("robot", "clock", "run_dir"),
     "episode_manager": ("robot", "task", "clock", "backend"),
@@ -61,7 +61,7 @@ def graph(
         backend: where the robot is, one of BACKENDS; a simulator is only part of the graph for "sim".
         run_dir: absolute path of the run folder, for what is recorded.
         extra: further nodes, such as "perception" or "learner".
-        others: further parameters, for the nodes that take them: cameras, camera, weights, config_file.
+        others: further parameters, for the nodes that take them: mode, cameras, camera, weights, config_file.
 
     Raises:
         UsageError: an unknown name, or lockstep without a simulator.

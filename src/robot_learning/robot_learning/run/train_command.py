@@ -82,8 +82,8 @@ def in_this_process(run_folder: Path) -> None:
 def through_ros(run_folder: Path, domain: int | None) -> None:
     """Start the graph and the learner's process, and watch both until the learner ends; whatever ends the work, nothing stays behind."""
     chosen = folder.read_experiment(run_folder)
-    specs = graph("learn", chosen.robot, chosen.task, "lockstep", "sim", str(run_folder))
-    learner = graph("learn", chosen.robot, chosen.task, "lockstep", "sim", str(run_folder), ("learner",))[-1]
+    others = {"mode": chosen.mode or ""}
+    *specs, learner = graph("learn", chosen.robot, chosen.task, "lockstep", "sim", str(run_folder), ("learner",), others)
     with Launcher(specs, run_folder / "logs", domain) as launcher:
         process = start_learner(learner, launcher.environment, run_folder)
         try:

@@ -32,16 +32,17 @@ HOLD_NS = 500_000_000  # after disarming, the hold is repeated for so long: the 
 SOURCE = "safety_gate"
 
 
-def command_mode(robot: Robot, backend: str) -> Mode:
-    """The mode in which a robot is commanded: its default one in simulation; elsewhere trajectories, because they end by themselves.
+def command_mode(robot: Robot, backend: str, wanted: str = "") -> Mode:
+    """The mode in which a robot is commanded: `wanted`, or its default one in simulation; elsewhere trajectories, which end by themselves.
 
     Forward controllers of ros2_control keep their last command for ever, also when nobody is left to change it.
     """
-    if backend == "sim":
-        return robot.command_mode
-    if "trajectory" not in robot.modes:
-        raise UsageError(f"safety_gate: {robot.name} has no mode trajectory, the only one for backend {backend}")
-    return "trajectory"
+    allowed = [mode for mode in robot.modes if backend == "sim" or mode == "trajectory"]
+    mode = wanted or (robot.command_mode if backend == "sim" else "trajectory")
+    for known in allowed:
+        if known == mode:
+            return known
+    raise UsageError(f"mode {mode!r}: {robot.name} with backend {backend} has {', '.join(allowed) or 'no mode that is allowed'}")
 
 
 class Gate:
@@ -54,14 +55,12 @@ class Gate:
         rate_hz: float = 20.0,
         timeout_s: float = 0.1,
         backend: str = "sim",
-        mode: Mode | None = None,
+        mode: str | None = None,
     ) -> None:
         """`rate_hz`: of the outputs; in lockstep that of the task. `mode`: that of `command_mode` if None."""
         if clock == "lockstep" and backend != "sim":
             raise UsageError(f"safety_gate: clock lockstep is for backend sim only, not {backend}")
-        self.mode: Mode = mode or command_mode(robot, backend)
-        if self.mode not in robot.modes:
-            raise UsageError(f"safety_gate: {robot.name} has no mode {self.mode!r}; there is {', '.join(robot.modes)}")
+        self.mode = command_mode(robot, backend, mode or "")
         self.counts: dict[str, int] = {"passed": 0, "changed": 0, "refused": 0}
         self.armed = False
         self.reason = "not armed"  # why commands do not pass; empty when they do
