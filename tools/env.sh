@@ -4,6 +4,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 PATH=$top/.venv/bin:$PATH
 if [ -n "$ROS_DISTRO" ]; then
     # shellcheck disable=SC1091
+    export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 # those of ROS are for older versions of pytest
     [ -f "$top/install/local_setup.sh" ] && COLCON_CURRENT_PREFIX=$top/install . "$top/install/local_setup.sh"
 else
     AMENT_PREFIX_PATH=$top/.venv CMAKE_PREFIX_PATH=$top/.venv

@@ -29,10 +29,11 @@ make_venv() {
 }
 
 install_packages() {
-    # torch first, with its own dependencies at our versions: TORCH_INDEX may name PyTorch's CPU index
+    # torch first, with its own dependencies at our versions. TORCH_INDEX may name PyTorch's CPU index: its 2.13.0+cpu is
+    # preferred to the 2.13.0 of other indexes, and what torch needs still comes from those
     torch=$(grep '^torch==' "requirements/$mode.lock")
     say "$torch"
-    quietly .venv/bin/python -m pip install --no-input ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
+    quietly .venv/bin/python -m pip install --no-input ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
         -c "requirements/$mode.lock" "$torch"
     say "$(grep -c '==' "requirements/$mode.lock") packages of requirements/$mode.lock"
     quietly .venv/bin/python -m pip install --no-input --no-deps -r "requirements/$mode.lock"
