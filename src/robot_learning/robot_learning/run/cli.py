@@ -162,7 +162,7 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 (the last place to turn it into one line)
         code = 2 if isinstance(error, UsageError) else 1
         print(f"robot-learning: {explain(error)}", file=sys.stderr)
-        if os.environ.get("ROBOT_LEARNING_TRACEBACK"):
+        if os.environ.get("ROBOT_LEARNING_DEBUG"):
             raise
     _leave(code)
 
@@ -175,7 +175,7 @@ def explain(error: Exception) -> str:
         return f"{error.filename or 'disk'}: disk full ({error.strerror})"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'operating system'}: {error.strerror}"
-    return f"an error of the program: {type(error).__name__}: {' '.join(str(error).split())[:300]} (ROBOT_LEARNING_TRACEBACK=1 shows where)"
+    return f"an error of the program: {type(error).__name__}: {' '.join(str(error).split())[:300]} (ROBOT_LEARNING_DEBUG=1 shows where)"
 
 
 def _leave(code: int) -> NoReturn:

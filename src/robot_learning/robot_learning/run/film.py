@@ -20,6 +20,7 @@ from robot_learning.run.setting import Setting
 
 PICTURES = 6
 CAMERA = "overview"
+GAP = 4  # pixels
 
 Image = NDArray[np.uint8]
 
@@ -27,7 +28,7 @@ Image = NDArray[np.uint8]
 def make(run: Path, setting: Setting, plans: Sequence[Plan], episodes: Sequence[Episode], wanted: Evaluation) -> None:
     """Pictures of up to `wanted.film` episodes, held-out conditions first: what the camera saw if a bag has it, drawn anew otherwise."""
     shutil.rmtree(run / "film", ignore_errors=True)
-    rows: list[Image] = []
+    rows: list[list[Image]] = []
     for i in choose(plans, wanted.film):
         folder = run / "film" / f"{plans[i].controller}-{plans[i].request.condition.name}"
         folder.mkdir(parents=True)
@@ -35,9 +36,15 @@ def make(run: Path, setting: Setting, plans: Sequence[Plan], episodes: Sequence[
         images = seen(episodes[i], plans[i].request.cameras, steps) or drawn(setting, wanted, plans[i], episodes[i], steps)
         for step, image in zip(steps, images, strict=True):
             write_atomic(folder / f"{round(1000 * step / setting.task.rate_hz):06d}.png", encode(image), fsync=False)
-        rows.append(np.concatenate(images, axis=1))
+        rows.append(images)
     if rows:
-        write_atomic(run / "film" / "all.png", encode(np.concatenate(rows)), fsync=False)
+        write_atomic(run / "film" / "all.png", encode(together(rows)), fsync=False)
+
+
+def together(rows: Sequence[Sequence[Image]]) -> Image:
+    """All pictures in one, with white lines between them."""
+    framed = [[np.pad(image, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for image in row] for row in rows]
+    return np.concatenate([np.concatenate(row, axis=1) for row in framed])[:-GAP, :-GAP]
 
 
 def choose(plans: Sequence[Plan], count: int) -> list[int]:
@@ -48,7 +55,7 @@ def choose(plans: Sequence[Plan], count: int) -> list[int]:
 
 def moments(last: int) -> list[int]:
     """Steps between the first and the last, more of them early, when the arm moves."""
-    return sorted({round(last * (k / (PICTURES - 1)) ** 2) for k in range(PICTURES)})
+    return sorted({round(last * (k / (PICTURES - 1)) ** 2.5) for k in range(PICTURES)})
 
 
 def seen(episode: Episode, cameras: Sequence[str], steps: Sequence[int]) -> list[Image]:
