@@ -109,12 +109,12 @@ class BagWriter:
         self._topics[topic] = _Topic(channel, msgtype, offered)
         self._counts[topic] = [0, 0]
 
-    def write(self, topic: str, log_time_ns: int, publish_time_ns: int, raw: bytes) -> None:
-        """Adds one serialized message. Never raises: after an error it counts what is dropped (see `failure`)."""
+    def write(self, topic: str, log_time_ns: int, publish_time_ns: int, raw: bytes, sequence: int = 0) -> None:
+        """Adds one serialized message; `sequence`: as its publisher counts. After an error only counts what is dropped (see `failure`)."""
         counts = self._counts[topic]
         counts[0] += 1
         if self.failure is None:
-            self._guarded(self._writer.add_message, self._topics[topic].channel, log_time_ns, raw, publish_time_ns, counts[1])
+            self._guarded(self._writer.add_message, self._topics[topic].channel, log_time_ns, raw, publish_time_ns, sequence)
         if self.failure is None:
             counts[1] += 1
             span = self._span or [log_time_ns, log_time_ns]

@@ -26,15 +26,15 @@ class EpisodeLog:
         """`stamped`: the topics of the bag, and whether their messages begin with a header."""
         self.writer = writer
         self._roles, self._stamped, self._lockstep = roles, stamped, lockstep
-        self._early: list[tuple[str, bytes]] = []
+        self._early: list[tuple[str, bytes, int]] = []
         self._now_ns = 0  # lockstep: stamp of the newest joint state
         self._states: list[int] = []  # stamps of the joint states
         self._commands: list[int] = []  # and of those that commands answer
         self._newest: Counter[str] = Counter()  # stamp by image topic
         self._outputs = 0
 
-    def add(self, topic: str, raw: bytes, wall_ns: int) -> None:
-        """One message that arrived at `wall_ns`; topics that the bag does not have are left out."""
+    def add(self, topic: str, raw: bytes, wall_ns: int, sequence: int = 0) -> None:
+        """One message that arrived at `wall_ns`; `sequence`: as its publisher counts. Topics that the bag does not have are left out."""
         if topic not in self._stamped:
             return
         roles, stamp = self._roles, 0
@@ -50,11 +50,11 @@ class EpisodeLog:
         elif topic in roles.images:
             self._newest[topic] = max(self._newest[topic], stamp)
         if self._lockstep and not self._states:
-            self._early.append((topic, raw))
+            self._early.append((topic, raw, sequence))
         else:
             self._write_early()
             now = self._now_ns if self._lockstep else wall_ns
-            self.writer.write(topic, now, stamp or now, raw)
+            self.writer.write(topic, now, stamp or now, raw, sequence)
 
     def missing(self, last_stamp_ns: int) -> str:
         """What has not come yet of an episode whose last joint state has this stamp; empty if nothing."""
@@ -78,5 +78,5 @@ class EpisodeLog:
 
     def _write_early(self) -> None:
         early, self._early = self._early, []
-        for topic, raw in early:
-            self.writer.write(topic, self._now_ns, self._now_ns, raw)
+        for topic, raw, sequence in early:
+            self.writer.write(topic, self._now_ns, self._now_ns, raw, sequence)

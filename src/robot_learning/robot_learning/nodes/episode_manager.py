@@ -1,6 +1,6 @@
 """Runs one episode after the other for whoever asks by the action /run_episode.
 
-An episode is a generator that pauses wherever it waits; every event (an answer, the last joint state, a tick) lets it go on. It is
+An episode is a generator that pauses wherever it waits; every event (an answer, a tick) lets it go on. It is
 no coroutine of rclpy: an executor of rclpy asks those again and again without a pause, and burns a core.
 """
 
@@ -19,13 +19,14 @@ from sensor_msgs.msg import JointState
 from robot_learning.core.errors import UsageError, WorkFailed
 from robot_learning.data.definitions import typestore
 from robot_learning.nodes import messages, parameters, qos
+from robot_learning.nodes.ears import Ears
 from robot_learning.nodes.participants import NotReady, Participants, Pause, resolved
 from robot_learning.nodes.spin import GraphNode, run, steady_ns
 from robot_learning.run.episode_progress import Plan, Progress
 from robot_learning.run.robots import load_chain, load_robot
 from robot_learning.run.tasks import load_task
 
-TICK_NS = 10_000_000  # while an episode runs: deadlines and repeated questions
+TICK_NS = 5_000_000  # while an episode runs: messages, deadlines and repeated questions
 FEEDBACK_NS = 100_000_000
 CLOSE_NS = 1_000_000_000  # for the end of an episode when this node is stopped
 CONTROLLERS = {"local": "local_controller", "policy": "policy"}
@@ -53,8 +54,9 @@ class EpisodeManager(GraphNode):
         self._status = self.create_publisher(EpisodeStatus, "/episode_status", qos.LATCHED)
         reader = qos.RECORDER_READER
         states = reader if self._lockstep else QoSProfile(depth=reader.depth, reliability=ReliabilityPolicy.BEST_EFFORT)
-        self.create_subscription(JointState, self._robot.joint_states_topic, self._on_state, states, raw=True)
-        self.create_subscription(JointCommand, "/joint_command", self._on_command, reader, raw=True)
+        self._ears = Ears(self)
+        self._ears.listen(JointState, self._robot.joint_states_topic, states)
+        self._ears.listen(JointCommand, "/joint_command", reader)
         self.create_subscription(GateStatus, "/safety_gate/status", self._on_gate, qos.LATCHED)
         nodes = [*(["simulator"] if self._given.backend == "sim" else []), *CONTROLLERS.values(), "safety_gate", "recorder"]
         self._nodes = Participants(self, nodes, self._advance)
@@ -94,15 +96,12 @@ class EpisodeManager(GraphNode):
         """Deadlines."""
         self._advance()
 
-    def _on_state(self, raw: bytes) -> None:
-        if self._progress is not None:
-            self._progress.on_state(raw, steady_ns())
-            if self._progress.done:
-                self._advance()
-
-    def _on_command(self, raw: bytes) -> None:
-        if self._progress is not None:
-            self._progress.on_command(raw, steady_ns())
+    def _listen(self) -> None:
+        """Takes in the joint states and commands that have come."""
+        now, progress = steady_ns(), self._progress
+        for heard in self._ears.take():
+            if progress is not None:
+                (progress.on_command if heard.topic == "/joint_command" else progress.on_state)(heard.raw, now)
 
     def _on_gate(self, message: GateStatus) -> None:
         if self._gate is None and message.armed:
@@ -151,7 +150,9 @@ class EpisodeManager(GraphNode):
         for group in (["simulator"] if self._given.backend == "sim" else [], [*recorder, controller], ["safety_gate"]):
             begun += group
             yield from self._nodes.prepare(group, prepare, self._check_cancel)
-            self._progress = self._progress or Progress(self._plan)
+            if self._progress is None:
+                self._listen()  # what came before does not belong to the episode
+                self._progress = Progress(self._plan)
 
     def _steps(self) -> Pause[None]:
         """From the first step to the joint state after the last one."""
@@ -172,6 +173,7 @@ class EpisodeManager(GraphNode):
                 self._goal.publish_feedback(RunEpisode.Feedback(step=progress.step, cost=cost))
                 self._say("running", cost=cost)
             yield
+            self._listen()
 
     def _gate_fault(self) -> str:
         """Why the gate lets nothing pass; in lockstep it will not do so again after it refused one command."""
@@ -213,6 +215,7 @@ class EpisodeManager(GraphNode):
         while self._sequence is not None and steady_ns() < end_ns and self.executor is not None:
             self._advance()
             self.executor.spin_once(timeout_sec=TICK_NS * 1e-9)
+        self._ears.close()
 
 
 class Cancelled(Exception):

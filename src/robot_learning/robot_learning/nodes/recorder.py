@@ -1,15 +1,13 @@
 """Records one bag per episode, from raw messages.
 
-Its subscriptions always stand, so that nothing is lost while an episode begins. A request that comes before everything is there is
+It always listens, so that nothing is lost while an episode begins. A request that comes before everything is there is
 answered at once with ok = false and a message that begins with "waiting for "; whoever asked, asks again.
 """
 
 import json
 import sys
 import time
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
 
@@ -19,12 +17,15 @@ from robot_learning.data.bag_writer import BagWriter
 from robot_learning.data.definitions import definition
 from robot_learning.data.episode_log import EpisodeLog, Roles
 from robot_learning.nodes import messages, parameters
+from robot_learning.nodes.ears import Ears
 from robot_learning.nodes.recorded_topics import Recorded, offered, topics_of
 from robot_learning.nodes.spin import GraphNode, run, steady_ns
 from robot_learning.run.config import available
 from robot_learning.run.provenance import commit
 from robot_learning.run.robots import load_robot
 
+LISTEN_NS = 50_000_000
+IDLE_NS = 1_000_000_000  # so that what nobody wants does not pile up
 FLUSH_NS = 1_000_000_000  # a killed recorder loses no more
 LATE_NS = 1_000_000_000  # how long the last messages of an episode are waited for
 WAITING = "waiting for "
@@ -39,9 +40,13 @@ class Recorder(GraphNode):
         self._robot, self._lockstep, self._given = load_robot(given.robot), given.clock == "lockstep", given
         self._bags = Path(given.run_dir).absolute() / "bags"
         self._topics = topics_of(self._robot, available("cameras"), self._lockstep)
-        self._readers = {topic.name: self._subscribe(topic) for topic in self._topics}
+        self._ears = Ears(self)
+        for topic in self._topics:
+            self._ears.listen(topic.kind, topic.name, topic.qos)
+        self._latched = {topic.name for topic in self._topics if topic.latched}
         self._last: dict[str, bytes] = {}  # of the latched topics
         self._log: EpisodeLog | None = None
+        self.period_ns, self._flushed_ns = IDLE_NS, 0
         self._episode = ""
         self._deadline_ns = 0  # of what finish waits for
         self._answer: FinishEpisode.Response | None = None  # of the last finished episode, in case it got lost
@@ -54,18 +59,19 @@ class Recorder(GraphNode):
         if left:
             self.get_logger().warning(f"{len(left)} recordings in {self._bags} did not end, such as {left[-1].name}")
 
-    def _subscribe(self, topic: Recorded) -> Any:
-        return self.create_subscription(topic.kind, topic.name, partial(self._on_message, topic), topic.qos, raw=True)
-
-    def _on_message(self, topic: Recorded, raw: bytes) -> None:
-        if topic.latched:
-            self._last[topic.name] = raw
-        if self._log is not None:
-            self._log.add(topic.name, raw, time.time_ns())
+    def _listen(self) -> None:
+        """Takes in what has come; without an open bag only the latched topics matter."""
+        for heard in self._ears.take():
+            if heard.topic in self._latched:
+                self._last[heard.topic] = heard.raw
+            if self._log is not None:
+                self._log.add(heard.topic, heard.raw, heard.received_ns, heard.sequence)
 
     def tick(self, now_ns: int) -> None:
-        """While an episode runs: what was received goes to the operating system, and the disk must not become full."""
-        if self._log is not None:
+        """What was received goes to the operating system once a second, and the disk must not become full."""
+        self._listen()
+        if self._log is not None and now_ns - self._flushed_ns > FLUSH_NS:
+            self._flushed_ns = now_ns
             writer, failed = self._log.writer, self._log.writer.failure
             writer.flush()
             writer.check_space()
@@ -86,7 +92,7 @@ class Recorder(GraphNode):
         if not request.record:
             return ""
         for camera in request.cameras:
-            if f"/{checked_name(camera, 'camera')}/image_raw" not in self._readers:
+            if checked_name(camera, "camera") not in available("cameras"):
                 raise UsageError(f"no camera {camera!r}; there is {', '.join(available('cameras'))}")
         self._discard("another episode began")
         wanted = [topic for topic in self._topics if topic.camera in ("", *request.cameras)]
@@ -102,13 +108,12 @@ class Recorder(GraphNode):
         """A best-effort publisher never reaches a reliable reader; such readers are replaced."""
         for index, topic in enumerate(self._topics):
             if topic in wanted and topic.reliable and any(qos.reliability == "best_effort" for qos in found[topic.name]):
-                self.destroy_subscription(self._readers[topic.name])
                 self._topics[index] = weak = topic.best_effort()
-                self._readers[topic.name] = self._subscribe(weak)
+                self._ears.listen(weak.kind, weak.name, weak.qos)
 
     def _unmatched(self, wanted: list[Recorded]) -> list[str]:
         """The topics without a publisher; of the robot's command topics one is enough."""
-        none = [topic for topic in wanted if not self._readers[topic.name].get_publisher_count()]
+        none = [topic for topic in wanted if not self._ears.publishers(topic.name)]
         outputs = [topic for topic in wanted if topic.role == "output"]
         missing = [topic.name for topic in none if topic.role in ("required", "camera")]
         return missing + ([" or ".join(topic.name for topic in outputs)] if all(topic in none for topic in outputs) else [])
@@ -131,10 +136,11 @@ class Recorder(GraphNode):
         images = tuple(topic.name for topic in topics if topic.role == "camera")
         outputs = tuple(topic.name for topic in topics if topic.role == "output")
         roles = Roles(self._robot.joint_states_topic, "/joint_command", outputs, images)
+        self._listen()  # what came before does not belong to the episode
         self._log = EpisodeLog(writer, roles, {topic.name: topic.stamped for topic in topics}, self._lockstep)
         for name, raw in self._last.items():
-            self._log.add(name, raw, time.time_ns())
-        self._episode, self._deadline_ns, self._answer, self.period_ns = request.episode, 0, None, FLUSH_NS
+            self._log.add(name, raw, time.time_ns(), 0)
+        self._episode, self._deadline_ns, self._answer, self.period_ns = request.episode, 0, None, LISTEN_NS
 
     def _on_finish(self, request: FinishEpisode.Request, response: FinishEpisode.Response) -> FinishEpisode.Response:
         if self._answer is not None and request.episode == self._episode:
@@ -142,6 +148,7 @@ class Recorder(GraphNode):
         if self._log is None or request.episode != self._episode:
             response.message = f"recorder: episode {request.episode!r} is not being recorded"
             return response
+        self._listen()
         now, missing = steady_ns(), self._log.missing(messages.stamp_ns(request.last_stamp))
         self._deadline_ns = self._deadline_ns or now + LATE_NS
         if missing and now < self._deadline_ns:
@@ -154,7 +161,7 @@ class Recorder(GraphNode):
 
     def _finish(self, ending: str, response: FinishEpisode.Response) -> FinishEpisode.Response:
         assert self._log is not None
-        log, self._log, self.period_ns = self._log, None, 0
+        log, self._log, self.period_ns = self._log, None, IDLE_NS
         log.close()
         try:
             response.bag = str(log.writer.commit(ending))
@@ -171,12 +178,14 @@ class Recorder(GraphNode):
         if self._log is not None:
             self._log.writer.abandon()
             self.get_logger().warning(f"recording of {self._episode} was given up: {why}")
-            self._log, self.period_ns = None, 0
+            self._log, self.period_ns = None, IDLE_NS
 
     def close(self) -> None:
         """An open bag is closed in good order."""
         if self._log is not None:
+            self._listen()
             self._finish("fault: the recorder was stopped", FinishEpisode.Response())
+        self._ears.close()
 
 
 def main() -> None:
