@@ -87,3 +87,13 @@ def test_an_episode_without_any_joint_state_keeps_its_other_messages(begin):
     bag = Bag(log.writer.commit("cancelled"))
     assert len(bag.raw("/about")) == 1
     assert "/not_in_this_bag" not in bag.types
+
+
+def test_what_was_sent_and_never_came_is_counted(begin):
+    log = begin()
+    for number in (7, 8, 11, 12):
+        log.add("/out", output([0.0]), 0, number)
+    log.add("/about", b"\0\1\0\0\1\0\0\0\0", 0)  # a latched one from before has no number
+    for number in (40, 41, 1, 2):  # 1: another publisher
+        log.add("/about", b"\0\1\0\0\1\0\0\0\0", 0, number)
+    assert log.lost == {"/out": 2}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sample_messages import JOINTS, PERIOD_NS, START_NS, commands, joint_states
 
 from robot_learning.core.errors import WorkFailed
-from robot_learning.data.frames import recording
+from robot_learning.data.frames import beginning, recording
 
 
 def same(a, b):
@@ -87,3 +87,18 @@ def test_contradictions_are_named():
         recording(states, [*asked[:2], asked[2]._replace(mode="velocity")], PERIOD_NS)
     with pytest.raises(WorkFailed, match="no command was recorded"):
         recording(states, [], PERIOD_NS)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 12), st.data())
+def test_of_a_broken_episode_the_frames_before_the_gap_are_kept(steps, data):
+    states, asked = joint_states(steps), commands(steps)
+    assert same(beginning(states, asked, PERIOD_NS), recording(states, asked, PERIOD_NS))
+    lost = data.draw(st.integers(2, steps))
+    expected = recording(states[:lost], asked[: lost - 1], PERIOD_NS)
+    assert same(beginning(states[:lost] + states[lost + 1 :], asked, PERIOD_NS), expected)
+    if lost < steps:
+        kept = beginning(states, asked[:lost] + asked[lost + 1 :], PERIOD_NS)
+        assert same(kept, recording(states, asked[:lost], PERIOD_NS))
+    with pytest.raises(WorkFailed, match="step 0: no joint state"):
+        beginning(states[1:], asked, PERIOD_NS)

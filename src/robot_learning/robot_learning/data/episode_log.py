@@ -32,11 +32,14 @@ class EpisodeLog:
         self._commands: list[int] = []  # and of those that commands answer
         self._newest: Counter[str] = Counter()  # stamp by image topic
         self._outputs = 0
+        self._sequence: dict[str, int] = {}  # of the newest message by topic
+        self.lost: Counter[str] = Counter()  # messages that were sent and never came, by topic
 
     def add(self, topic: str, raw: bytes, wall_ns: int, sequence: int = 0) -> None:
         """One message that arrived at `wall_ns`; `sequence`: as its publisher counts. Topics that the bag does not have are left out."""
         if topic not in self._stamped:
             return
+        self._count_lost(topic, sequence)
         roles, stamp = self._roles, 0
         if self._stamped[topic]:
             stamp = header_stamp_ns(raw)
@@ -55,6 +58,14 @@ class EpisodeLog:
             self._write_early()
             now = self._now_ns if self._lockstep else wall_ns
             self.writer.write(topic, now, stamp or now, raw, sequence)
+
+    def _count_lost(self, topic: str, sequence: int) -> None:
+        """A publisher counts by ones; a number that is not larger than the last one is another publisher's."""
+        last = self._sequence.get(topic, 0)
+        if last and sequence > last + 1:
+            self.lost[topic] += sequence - last - 1
+        if sequence:
+            self._sequence[topic] = sequence
 
     def missing(self, last_stamp_ns: int) -> str:
         """What has not come yet of an episode whose last joint state has this stamp; empty if nothing."""

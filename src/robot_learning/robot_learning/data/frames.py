@@ -43,6 +43,17 @@ def recording(joint_states: Iterable[JointState], commands: Iterable[Command], p
     )
 
 
+def beginning(joint_states: Iterable[JointState], commands: Iterable[Command], period_ns: int) -> Recording:
+    """The frames up to the first gap, of an episode that did not run to its end; WorkFailed if there is not even one step."""
+    states, asked = list(joint_states), sorted(commands, key=lambda command: command.step)
+    for steps in range(len(asked), 1, -1):
+        try:
+            return recording(states, asked[:steps], period_ns)
+        except WorkFailed:
+            continue
+    return recording(states, asked[:1], period_ns)
+
+
 def is_final(stamp_ns: int, last_command_ns: int, period_ns: int) -> bool:
     """Whether a joint state with this stamp shows where the command with the other one led to."""
     return stamp_ns >= last_command_ns + period_ns - ROUNDING_NS

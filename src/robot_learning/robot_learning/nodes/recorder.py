@@ -170,7 +170,8 @@ class Recorder(GraphNode):
             response.message = f"recorder: {error}"
         counts = log.writer.counts()
         dropped = {f"dropped{name}": count.dropped for name, count in counts.items() if count.dropped}
-        messages.set_counts(response, {name: count.received for name, count in counts.items()} | dropped)
+        lost = {f"lost{name}": count for name, count in log.lost.items()}
+        messages.set_counts(response, {name: count.received for name, count in counts.items()} | dropped | lost)
         return response
 
     def _discard(self, why: str) -> None:

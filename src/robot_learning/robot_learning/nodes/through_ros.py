@@ -18,7 +18,7 @@ from robot_learning_interfaces.srv import LoadController
 from robot_learning.core.errors import WorkFailed
 from robot_learning.core.types import LinearGaussian
 from robot_learning.data.bag_reader import Bag
-from robot_learning.data.frames import recording
+from robot_learning.data.frames import beginning, recording
 from robot_learning.data.messages import VersionedController
 from robot_learning.models.gaussian_policy import GaussianPolicy
 from robot_learning.models.weights import Part, pack, split
@@ -79,7 +79,7 @@ class ThroughRos:
         states, commands = bag.joint_states(s.robot.joint_states_topic, s.robot.joints), bag.commands(s.robot.joints)
         if not commands:
             raise WorkFailed(f"an episode on {request.condition.name} ended before its first step: {result.ending}")
-        frames = recording(states, commands, round(1e9 / s.task.rate_hz))
+        frames = (recording if bag.ending == "time" else beginning)(states, commands, round(1e9 / s.task.rate_hz))
         return episode(s.robot, s.chain, s.task, request.condition, frames, bag.ending, result.bag, counts)
 
     def _result(self, request: EpisodeRequest) -> Any:
