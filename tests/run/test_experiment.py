@@ -83,3 +83,11 @@ def test_a_run_folder_is_made_with_the_whole_configuration_or_not_at_all(tmp_pat
         folder.create(chosen, tmp_path / "file", datetime(2030, 1, 1))
     with pytest.raises(UsageError, match="Not a directory"):
         folder.create(chosen, tmp_path / "file" / "below", datetime(2030, 1, 1))
+
+
+def test_a_folder_that_others_use_already_becomes_a_run_folder_once(tmp_path):
+    (tmp_path / "bags").mkdir()
+    assert folder.adopt("reach_local", tmp_path) == tmp_path
+    assert folder.read_experiment(tmp_path) == experiment.load("reach_local")
+    folder.adopt("reach_state", tmp_path)
+    assert folder.read_experiment(tmp_path).name == "reach_local"

@@ -25,7 +25,8 @@ __all__ = ["ThroughRos", "main"]
 def work(node: Node) -> None:
     """Trains in the run folder; without one in a new one."""
     given = parameters.declare(node, "config_file", optional=("run_dir",))
-    run = Path(given.run_dir) if given.run_dir else folder.create(experiment.load(given.config_file), None, datetime.now())
+    file, where = given.config_file, given.run_dir
+    run = folder.adopt(file, Path(where)) if where else folder.create(experiment.load(file), None, datetime.now())
     runner = ThroughRos(node, prepare(folder.read_experiment(run)))
     try:
         Trainer(run, runner, "ros").train()

@@ -10,7 +10,7 @@ from robot_learning.core.atomic import require_space, work_failed, write_atomic
 from robot_learning.core.errors import UsageError
 from robot_learning.run import checkpoints
 from robot_learning.run.config import load_yaml
-from robot_learning.run.experiment import Experiment, as_yaml, checked
+from robot_learning.run.experiment import Experiment, as_yaml, checked, load
 from robot_learning.run.overrides import apply, parse
 
 CONFIG = "config.yaml"
@@ -34,6 +34,18 @@ def create(experiment: Experiment, out: Path | None, now: datetime) -> Path:
         path.rmdir()  # nothing half-made stays
         raise
     return path
+
+
+def adopt(experiment_file: str, run: Path) -> Path:
+    """A folder that others may have begun to use (bags, logs) as the run folder of an experiment; one with a configuration goes on."""
+    if not (run / CONFIG).exists():
+        experiment = load(experiment_file)
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise work_failed(run, error) from None
+        write_atomic(run / CONFIG, as_yaml(experiment).encode())
+    return run.absolute()
 
 
 def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experiment:

@@ -82,10 +82,10 @@ def in_this_process(run_folder: Path) -> None:
 def through_ros(run_folder: Path, domain: int | None) -> None:
     """Start the graph and the learner's process, and watch both until the learner ends; whatever ends the work, nothing stays behind."""
     chosen = folder.read_experiment(run_folder)
-    others = {"mode": chosen.mode or ""}
+    others = {"mode": chosen.mode or "", "config_file": str(run_folder / folder.CONFIG)}
     *specs, learner = graph("learn", chosen.robot, chosen.task, "lockstep", "sim", str(run_folder), ("learner",), others)
     with Launcher(specs, run_folder / "logs", domain) as launcher:
-        process = start_learner(learner, launcher.environment, run_folder)
+        process = start_learner(learner, launcher.environment)
         try:
             while process.poll() is None:
                 launcher.check()
@@ -98,11 +98,9 @@ def through_ros(run_folder: Path, domain: int | None) -> None:
     verdict(run_folder, process.returncode)
 
 
-def start_learner(spec: NodeSpec, environment: dict[str, str], run_folder: Path) -> "subprocess.Popen[bytes]":
+def start_learner(spec: NodeSpec, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
     """The learner shows its progress on this terminal, but Ctrl-C reaches it only through us."""
-    config = ["-p", f"config_file:={run_folder / folder.CONFIG}"]
-    command = [*node_command(spec), *config]
-    return subprocess.Popen(command, env=os.environ | environment, start_new_session=True, preexec_fn=die_with_parent)  # noqa: PLW1509
+    return subprocess.Popen(node_command(spec), env=os.environ | environment, start_new_session=True, preexec_fn=die_with_parent)  # noqa: PLW1509
 
 
 def end_learner(process: "subprocess.Popen[bytes]") -> None:

@@ -1,0 +1,123 @@
+"""`robot-learning train` with real nodes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from robot_learning.run import summary
+from robot_learning.run.bench.trial import outcomes
+
+SETTINGS = ["conditions.train=1", "conditions.heldout=1", "rollouts=2", "iterations=2", "local.mixture_components=0", "fit.steps=20"]
+CLI = [sys.executable, "-m", "robot_learning.run.cli"]
+
+
+def start(out, through="ros", settings=SETTINGS, name="reach_state"):
+    words = [*CLI, "train", name, "--through", through, "--out", str(out), *(word for s in settings for word in ("--set", s))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True)
+
+
+def until(process, text):
+    lines = []
+    while not (lines and text in lines[-1]):
+        lines.append(process.stdout.readline())
+        assert lines[-1], "".join(lines)
+
+
+def nodes_of(run):
+    """Process ids of nodes that know this run folder, or read its configuration."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if str(run / "logs") in path.read_text(errors="replace"):
+                found.append(int(path.parent.name))
+        except (PermissionError, ProcessLookupError, FileNotFoundError):
+            continue
+    return found
+
+
+def executable(pid):
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[2]
+
+
+def test_through_ros_and_in_process_are_the_same_bit_for_bit(domain, tmp_path):
+    runs = {}
+    for through in ("process", "ros"):
+        with start(tmp_path / through, through, [*SETTINGS, "evaluation.cameras=[]"]) as process:
+            out = process.stdout.read()
+        assert process.returncode == 1, out  # so little training is not enough
+        runs[through] = summary.load(tmp_path / through)
+        assert runs[through]["state"] == "finished", out
+    assert outcomes(runs["ros"]) == outcomes(runs["process"])
+    assert (runs["ros"]["through"], runs["process"]["through"]) == ("ros", "process")
+    for outcome in runs["ros"]["final"]["last"]:
+        assert (tmp_path / "ros" / outcome["bag"] / "metadata.yaml").is_file()
+    assert nodes_of(tmp_path / "ros") == []
+
+
+@pytest.mark.parametrize("when", ["run folder", "iteration 1/"])
+def test_ctrl_c_ends_within_three_seconds_with_no_process_left_and_a_run_that_goes_on(domain, tmp_path, when):
+    run = tmp_path / "run"
+    with start(run, settings=[*SETTINGS[:3], "iterations=200"], name="reach_local") as process:
+        until(process, when)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out = process.stdout.read()
+        assert process.wait() == 130, out
+        assert time.monotonic() - began < 3.0
+    assert nodes_of(run) == []
+    content = summary.load(run)
+    assert content["state"] == "interrupted"
+    assert (run / "report.html").is_file()
+    assert not [path for path in run.rglob("*") if "partial" in path.name]
+    if content["iterations"]:
+        done = len(content["iterations"])
+        words = ["train", "--resume", str(run), "--through", "process", "--set", f"iterations={done + 1}"]
+        subprocess.run([*CLI, *words], capture_output=True, check=False)
+        assert [i["iteration"] for i in summary.load(run)["iterations"]] == list(range(1, done + 2))
+
+
+@pytest.mark.parametrize("node", ["simulator", "recorder"])
+def test_a_node_that_dies_is_named_and_ends_the_run(domain, tmp_path, node):
+    run = tmp_path / "run"
+    with start(run, settings=[*SETTINGS[:3], "iterations=200"], name="reach_local") as process:
+        until(process, "iteration 1/")
+        (pid,) = [pid for pid in nodes_of(run) if executable(pid).endswith(f".{node}")]
+        os.kill(pid, signal.SIGKILL)
+        out = process.stdout.read()
+        assert process.wait() == 1, out
+    assert f"{node} was killed by SIGKILL" in out
+    assert "Traceback" not in out
+    content = summary.load(run)
+    assert content["state"] == "failed"
+    assert f"{node} was killed by SIGKILL" in content["ending"]
+    assert nodes_of(run) == []
+
+
+def test_a_busy_domain_is_one_line_and_exit_2(domain, tmp_path):
+    with start(tmp_path / "first", settings=[*SETTINGS[:3], "iterations=200"], name="reach_local") as first:
+        until(first, "iteration 1/")
+        with start(tmp_path / "second") as second:
+            out = second.stdout.read()
+        first.send_signal(signal.SIGINT)
+        first.stdout.read()
+    assert second.returncode == 2
+    assert f"ROS domain {domain} is busy" in out
+    assert "Traceback" not in out
+
+
+def test_up_stays_until_ctrl_c(domain, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    words = [*CLI, "up", "sim", "robot:=ur5e"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as process:
+        until(process, f"ur5e is up on ROS domain {domain}: simulator, safety_gate")
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert process.wait() == 0
+        assert time.monotonic() - began < 3.0
+
