@@ -1,7 +1,7 @@
 """What the nodes that command have in common: prepare, observe, answer, finish. Which action to take is left to them.
 
 lockstep: every joint state between prepare and finish is answered once, until the horizon is reached.
-realtime: the latest joint state is answered at the task's rate, from EpisodeStatus "running" on.
+realtime: from EpisodeStatus "running" on, the latest joint state is answered at the task's rate; no joint state is answered twice.
 """
 
 from robot_learning_interfaces.msg import EpisodeStatus, JointCommand
@@ -41,6 +41,8 @@ class ActorNode(GraphNode):
         self._step = 0
         self._state: JointState | None = None
         self._state_ns = 0
+        self._answered = -1  # stamp of the last joint state that was answered
+        self._due = False  # realtime: the next joint state is to be answered as soon as it comes
         self._counts: dict[str, int] = {}
         self._commands = self.create_publisher(JointCommand, "/joint_command", qos.CONTROL_WRITER)
         self.create_subscription(JointStateMessage, self.robot.joint_states_topic, self._on_state, qos.state_reader(self.given.clock))
@@ -84,13 +86,17 @@ class ActorNode(GraphNode):
             response.message = f"{self.get_name()}: {error}"
             return response
         self._actor = Actor(self.robot, self._chain, task, condition, act, f"{self.get_name()} {identity}", self.mode)
-        self._request, self._task, self._step, self._answered, self._counts = request, task, 0, -1, {"ticks": 0}
+        self._request, self._task, self._step, self._counts = request, task, 0, {"ticks": 0}
+        self._answered, self._due = -1, False
         response.ok = True
         return response
 
     def _on_status(self, message: EpisodeStatus) -> None:
-        if not self._lockstep and self._actor is not None and message.episode == self._request.episode:
-            self.period_ns = round(1e9 / self._task.rate_hz) if message.state == "running" else 0
+        if self._lockstep or self._actor is None or message.episode != self._request.episode:
+            return
+        if message.state == "running" and not self.period_ns and self._state is not None:
+            self._answered = self._state.stamp_ns  # it may be older than the episode's recording
+        self.period_ns = round(1e9 / self._task.rate_hz) if message.state == "running" else 0
 
     def _on_state(self, message: JointStateMessage) -> None:
         if self._lockstep and self._actor is None:
@@ -101,13 +107,13 @@ class ActorNode(GraphNode):
             self._count("bad_state")
             self.get_logger().warning(f"joint state not used: {error}", throttle_duration_sec=1.0)
             return
-        if self._lockstep and self._state.stamp_ns != self._answered:
+        if self._state.stamp_ns != self._answered and (self._lockstep or self._due):
             self._answer(self._state)
 
     def tick(self, now_ns: int) -> None:
-        """Realtime: one command for the latest joint state, unless that is too old."""
-        if self._state is None or now_ns - self._state_ns > STALE_NS:
-            self._count("stale_state")
+        """Realtime: one command for the latest joint state; if that is old or answered already, the next one is answered at once."""
+        if self._state is None or self._state.stamp_ns == self._answered or now_ns - self._state_ns > STALE_NS:
+            self._due = True
         else:
             self._answer(self._state)
 
@@ -116,7 +122,7 @@ class ActorNode(GraphNode):
             return
         command = self._actor.answer(state, self._step, self._noise[self._step])
         self._commands.publish(messages.to_joint_command(command, self.robot.joints))
-        self._answered = state.stamp_ns
+        self._answered, self._due = state.stamp_ns, False
         self._step += 1
         self._count("ticks")
 
