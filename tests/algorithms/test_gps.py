@@ -26,7 +26,7 @@ TASK = TaskConfig(
     cost=CostWeights(l2=1.0, log=0.1, alpha=1e-5, action=0.01),
 )
 TARGETS = np.array([[0.3, -0.2, 0.1], [-0.2, 0.3, 0.2], [0.1, 0.2, -0.3]])
-LOCAL = local_gps.LocalConfig(mixture_components=4)
+LOCAL = local_gps.LocalConfig(kl_step=2.0, mixture_components=4)
 MDGPS = mdgps.MdgpsConfig(local=LOCAL, fit=FitConfig(steps=400))
 
 

@@ -3,7 +3,11 @@
     minimise  Σ_i ½ (π(x_i) − μ_i)ᵀ C_i⁻¹ (π(x_i) − μ_i)        over the states x_i that were visited,
 
 with μ_i and C_i the local controller's mean action and covariance there: the KL divergence from policy to controllers, up to what
-does not depend on the network. The policy's covariance is the inverse of the mean precision, which minimises the same divergence.
+does not depend on the network. The policy's covariance is the inverse of the mean precision, which minimises the same divergence,
+but not less than a floor.
+
+The states are redundant, so many networks fit equally well where states were visited; weight decay (Loshchilov and Hutter 2019)
+chooses one that is smooth in between, and this is what makes the policy reach targets that it was not trained on.
 """
 
 from collections.abc import Sequence
@@ -13,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from robot_learning.core.gmm import scales
-from robot_learning.core.matrices import apply, inverse_root, symmetric, transpose
+from robot_learning.core.matrices import apply, inverse_root, raise_eigenvalues, symmetric, transpose
 from robot_learning.core.types import Array, LinearGaussian
 from robot_learning.models.gaussian_policy import GaussianPolicy
 from robot_learning.models.mlp import Layer, forward, gradient
@@ -28,6 +32,8 @@ class FitConfig:
     steps: int = 1500  # of Adam
     batch: int = 256
     rate: float = 3e-3  # learning rate at first; it falls to zero along half a cosine
+    decay: float = 1.0  # of the parameters, per step and learning rate: without it, targets between the trained ones suffer
+    least_deviation: float = 0.1  # of the policy's actions in any direction: it has to go on exploring
 
 
 class FitReport(NamedTuple):
@@ -54,7 +60,8 @@ def fit(
     policy = renormalized(policy, center, scale)
     layers, report = _train(policy.layers, (x - center) / scale, y, w, config, seed)
     inverse, _ = inverse_root(symmetric(precision))
-    return GaussianPolicy(layers, center, scale, symmetric(transpose(inverse) @ inverse)), report
+    spread = raise_eigenvalues(symmetric(transpose(inverse) @ inverse), config.least_deviation**2)
+    return GaussianPolicy(layers, center, scale, spread), report
 
 
 def renormalized(policy: GaussianPolicy, center: Array, scale: Array) -> GaussianPolicy:
@@ -66,7 +73,7 @@ def renormalized(policy: GaussianPolicy, center: Array, scale: Array) -> Gaussia
 
 
 def _train(layers: Sequence[Layer], x: Array, y: Array, w: Array, config: FitConfig, seed: int) -> tuple[list[Layer], FitReport]:
-    """Adam (Kingma and Ba 2015) in float32 on minibatches, each point once before any is seen again."""
+    """Adam (Kingma and Ba 2015) with decoupled weight decay in float32, on minibatches: each point once before any is seen again."""
     rng = np.random.default_rng(seed)
     x, y, w = (np.ascontiguousarray(array, dtype=np.float32) for array in (x, y, w))
     flat, network = _flat(layers)
@@ -84,6 +91,7 @@ def _train(layers: Sequence[Layer], x: Array, y: Array, w: Array, config: FitCon
         first += 0.1 * (slope - first)
         second += 0.001 * (slope * slope - second)
         rate = 0.5 * config.rate * (1.0 + np.cos(np.pi * step / config.steps))
+        flat *= np.float32(1.0 - rate * config.decay)
         flat -= np.float32(rate / (1 - 0.9**step)) * first / (np.sqrt(second / np.float32(1 - 0.999**step)) + np.float32(1e-8))
     return [Layer(layer.W.copy(), layer.b.copy()) for layer in network], FitReport(before, _error(network, x, y, w))
 
