@@ -190,16 +190,19 @@ def test_outside_of_simulation_the_motion_must_end_by_itself():
 
 
 def test_effort_is_limited_then_slewed_at_the_output_rate():
-    gate = lockstep()
+    gate = Gate(FR3, "lockstep", 500.0)
+    gate.arm(0)
     seen = [np.zeros(7)]
-    for step in range(6):
-        gate.observe(at(step * 50 * MS), 0)
-        gate.submit(Command(step * 50 * MS, "effort", np.array([1e9, -1e9, 0, 0, 1e9, 0, 0])), 0)
+    for step in range(20):
+        gate.observe(at(step), 0)
+        gate.submit(Command(step, "effort", np.array([1e9, -1e9, 0, 0, 1e9, 0, 0])), 0)
         seen.append(gate.output(0).values)
     change = np.abs(np.diff(seen, axis=0))
-    assert np.all(change <= np.array(FR3.limits.effort_rate) * 0.05 + 1e-9)
-    assert gate.counts["effort"] == 6
-    assert gate.counts["changed"] == 6
+    assert change.max() == pytest.approx(2.0), "1000 N·m/s at 500 Hz"
+    assert seen[5].tolist() == pytest.approx([10.0, -10.0, 0.0, 0.0, 10.0, 0.0, 0.0])
+    assert seen[-1][4] == 12.0, "the effort limit"
+    assert gate.counts["effort"] == gate.counts["changed"] == 20
+    assert gate.counts["effort_rate"] >= 10
 
 
 @pytest.mark.parametrize("rate_hz", [20.0, 100.0])
