@@ -12,6 +12,7 @@ chooses one that is smooth in between, and this is what makes the policy reach t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -86,7 +87,7 @@ def _train(layers: Sequence[Layer], x: Array, y: Array, w: Array, config: FitCon
             order = rng.permutation(len(x))
         rows, order = order[:batch], order[batch:]
         targets, weights = y[rows], w[rows] / np.float32(batch)
-        parts = gradient(network, x[rows], lambda output, y=targets, w=weights: np.sum(w * (output - y)[:, None, :], axis=-1))
+        parts = gradient(network, x[rows], partial(_slope, targets, weights))
         slope = np.concatenate([array.ravel() for layer in parts for array in layer])
         first += 0.1 * (slope - first)
         second += 0.001 * (slope * slope - second)
@@ -94,6 +95,12 @@ def _train(layers: Sequence[Layer], x: Array, y: Array, w: Array, config: FitCon
         flat *= np.float32(1.0 - rate * config.decay)
         flat -= np.float32(rate / (1 - 0.9**step)) * first / (np.sqrt(second / np.float32(1 - 0.999**step)) + np.float32(1e-8))
     return [Layer(layer.W.copy(), layer.b.copy()) for layer in network], FitReport(before, _error(network, x, y, w))
+
+
+def _slope(targets: Array, weights: Array, output: Array) -> Array:
+    """The weighted squared error's derivative by the network's output: (B, du), weights (B, du, du)."""
+    slope: Array = np.sum(weights * (output - targets)[:, None, :], axis=-1)
+    return slope
 
 
 def _flat(layers: Sequence[Layer]) -> tuple[Array, list[Layer]]:
