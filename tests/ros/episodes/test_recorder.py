@@ -13,7 +13,7 @@ from rclpy.node import Node
 from robot_learning_interfaces.msg import EpisodeStatus, GateStatus, JointCommand
 from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray
+from std_msgs.msg import Float64MultiArray, String
 
 from robot_learning.core.types import Command
 from robot_learning.core.types import JointState as State
@@ -59,7 +59,8 @@ class Client:
         self.outputs = self.node.create_publisher(Float64MultiArray, ROBOT.modes["effort"].topic, qos.CONTROL_WRITER)
         self.gate = self.node.create_publisher(GateStatus, "/safety_gate/status", qos.LATCHED)
         self.status = self.node.create_publisher(EpisodeStatus, "/episode_status", qos.LATCHED)
-        every = [self.commands, self.outputs, self.gate, self.status]
+        self.description = self.node.create_publisher(String, "/robot_description", qos.LATCHED)
+        every = [self.commands, self.outputs, self.gate, self.status, self.description]
         if command_qos is qos.CONTROL_WRITER:  # a reliable reader never meets a best-effort writer
             every.append(self.states)
         self.until(lambda: all(publisher.get_subscription_count() for publisher in every))
@@ -112,12 +113,12 @@ def test_it_says_whose_publishers_it_waits_for(start, client):
     start()
     answer = client.prepared()
     assert not answer.ok
-    for topic in (ROBOT.joint_states_topic, "/joint_command", "/safety_gate/status", "/episode_status", ROBOT.modes["effort"].topic):
+    for topic in (ROBOT.joint_states_topic, "/joint_command", "/safety_gate/status", "/robot_description", ROBOT.modes["effort"].topic):
         assert topic in answer.message
     client.publish_everything()
     client.wait_until_prepared()
     answer = client.prepared(episode="e2", cameras=["front64"])
-    assert answer.message == "waiting for publishers of /front64/image_raw"
+    assert answer.message == "waiting for publishers of /front64/image_raw, /front64/camera_info"
 
 
 def test_it_waits_for_the_last_messages_and_answers_a_repeated_question_the_same(start, client, tmp_path):

@@ -7,6 +7,7 @@ no coroutine of rclpy: an executor of rclpy asks those again and again without a
 import math
 import sys
 import time
+from functools import cache, partial
 from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
@@ -27,7 +28,9 @@ from robot_learning.run.robots import load_chain, load_robot
 from robot_learning.run.tasks import load_task
 
 TICK_NS = 5_000_000  # while an episode runs: messages, deadlines and repeated questions
+NEAR_END, END_TICK_NS = 10, 1_000_000  # for the last steps, so that the end is seen at once
 FEEDBACK_NS = 100_000_000
+STATUS_NS = 1_000_000_000  # of EpisodeStatus within a state: every reader of it has work with each message
 CLOSE_NS = 1_000_000_000  # for the end of an episode when this node is stopped
 CONTROLLERS = {"local": "local_controller", "policy": "policy"}
 PREFIX = {"safety_gate": "gate."}  # of the counts; of the others: the node's name
@@ -111,7 +114,7 @@ class EpisodeManager(GraphNode):
 
     def _run(self, request: Any) -> Pause[None]:
         """One episode, from the goal to its result."""
-        ending, bag, counts, begun = "", "", dict[str, int](), list[str]()
+        ending, begun = "", list[str]()
         self._progress = self._gate = None
         try:
             self._say("preparing", horizon=request.horizon)
@@ -122,21 +125,27 @@ class EpisodeManager(GraphNode):
             ending = "cancelled"
         except (NotReady, UsageError, WorkFailed, messages.BadMessage) as error:
             ending = f"fault: {error}"
-        self._say("holding")
-        ending, cost, distance = self._progress.judged(ending) if self._progress else (ending, 0.0, math.nan)
-        self._say("committing", ending)
+        self._say("holding", ending)
         finish = FinishEpisode.Request(episode=self._name, ending=ending)
         finish.last_stamp = messages.to_time(self._progress.last_stamp_ns if self._progress else 0)
-        for group in (["safety_gate"], [name for name in begun if name != "safety_gate"]):
-            answers, faults = yield from self._nodes.finish([name for name in group if name in begun], finish)
-            for name, answer in answers.items():
-                bag = answer.bag or bag
-                counts |= {_count_name(name, kind): count for kind, count in messages.counts(answer).items()}
-            ending = f"fault: {faults[0]}" if faults and ending == "time" else ending
-        self._end(ending, cost, distance, bag, counts)
+        judge = cache(partial(self._judge, ending))
+        answers, faults = yield from self._nodes.finish([name for name in begun if name != "recorder"], finish, judge)
+        ending, cost, distance = judge()
+        finish.ending = ending = f"fault: {faults[0]}" if faults and ending == "time" else ending
+        self._say("committing", ending)
+        # the recorder comes last, so that the bag has what the others said at the end
+        committed, faults = yield from self._nodes.finish([name for name in begun if name == "recorder"], finish)
+        ending = f"fault: {faults[0]}" if faults and ending == "time" else ending
+        counts = {_count_name(node, kind): n for node, a in (answers | committed).items() for kind, n in messages.counts(a).items()}
+        self._end(ending, cost, distance, "".join(answer.bag for answer in committed.values()), counts)
+
+    def _judge(self, ending: str) -> tuple[str, float, float]:
+        """Ending, cost and final distance, while the others answer."""
+        self.period_ns = TICK_NS
+        return self._progress.judged(ending) if self._progress else (ending, 0.0, math.nan)
 
     def _prepare(self, request: Any, begun: list[str]) -> Pause[None]:
-        """Reset; then the recorder and the controller; then arm. Whoever was asked is in `begun`."""
+        """Reset, record and arm. Whoever was asked is in `begun`."""
         controller = CONTROLLERS.get(request.controller)
         if controller is None:
             raise UsageError(f"controller {request.controller!r}; allowed are {', '.join(CONTROLLERS)}")
@@ -146,8 +155,11 @@ class EpisodeManager(GraphNode):
         for field in ("task", "condition", "controller", "id", "version", "seed", "noise", "cameras", "record", "fsync"):
             setattr(prepare, field, getattr(request, field))
         prepare.metadata = resolved(self._robot.name, task.name)
-        recorder = ["recorder"] if request.record else []
-        for group in (["simulator"] if self._given.backend == "sim" else [], [*recorder, controller], ["safety_gate"]):
+        simulator = ["simulator"] if self._given.backend == "sim" else []
+        others = [*(["recorder"] if request.record else []), controller]
+        # in lockstep nothing moves before "running", and they need not wait for each other
+        groups = [[*simulator, *others, "safety_gate"]] if self._lockstep else [simulator, others, ["safety_gate"]]
+        for group in groups:
             begun += group
             yield from self._nodes.prepare(group, prepare, self._check_cancel)
             if self._progress is None:
@@ -160,7 +172,7 @@ class EpisodeManager(GraphNode):
         assert progress is not None
         progress.start(steady_ns())
         self._say("running")
-        next_ns = steady_ns() + FEEDBACK_NS
+        next_ns, status_ns = steady_ns() + FEEDBACK_NS, steady_ns() + STATUS_NS
         while not progress.done:
             self._check_cancel()
             now = steady_ns()
@@ -171,7 +183,10 @@ class EpisodeManager(GraphNode):
             if now >= next_ns:
                 next_ns, cost = now + FEEDBACK_NS, progress.cost()
                 self._goal.publish_feedback(RunEpisode.Feedback(step=progress.step, cost=cost))
-                self._say("running", cost=cost)
+                if now >= status_ns:
+                    status_ns = now + STATUS_NS
+                    self._say("running", cost=cost)
+            self.period_ns = TICK_NS if self._plan.horizon - progress.step > NEAR_END else END_TICK_NS
             yield
             self._listen()
 

@@ -15,6 +15,7 @@ from robot_learning.run.tasks import load_task
 
 T = TypeVar("T")
 Pause: TypeAlias = Generator[None, None, T]  # a computation that pauses by `yield`; whoever runs it calls next()
+Finished: TypeAlias = tuple[dict[str, Any], list[str]]  # answers by node, and what went wrong
 SECOND = 1_000_000_000
 AGAIN_NS = 5_000_000  # between two questions
 LOST_NS = 2 * SECOND  # an answer that takes longer is taken for lost, and the question is asked again
@@ -42,11 +43,11 @@ class Participants:
         if faults:
             raise NotReady(faults[0])
 
-    def finish(self, names: Sequence[str], request: Any) -> Pause[tuple[dict[str, Any], list[str]]]:
-        """Asks all of them at the same time; returns the answers and what went wrong."""
-        return (yield from self._ask("finish", names, request, lambda: None))
+    def finish(self, names: Sequence[str], request: Any, meanwhile: Callable[[], Any] = lambda: None) -> Pause[Finished]:
+        """Asks all of them at the same time; returns the answers and what went wrong. `meanwhile` is called while they answer."""
+        return (yield from self._ask("finish", names, request, meanwhile))
 
-    def _ask(self, verb: str, names: Sequence[str], request: Any, check: Callable[[], None]) -> Pause[tuple[dict[str, Any], list[str]]]:
+    def _ask(self, verb: str, names: Sequence[str], request: Any, check: Callable[[], Any]) -> Pause[Finished]:
         deadline = steady_ns() + PATIENCE_NS[verb]
         answers: dict[str, Any] = {}
         asked: dict[str, tuple[int, Any]] = {}

@@ -55,7 +55,7 @@ def topics_of(robot: Robot, cameras: Sequence[str], lockstep: bool) -> list[Reco
         Recorded("/joint_command", JointCommand, RECORDER_READER, "required"),
         Recorded("/safety_gate/status", GateStatus, RECORDER_LATCHED, "required", latched=True),
         Recorded("/episode_status", EpisodeStatus, RECORDER_LATCHED, "required", latched=True),
-        Recorded("/robot_description", String, RECORDER_LATCHED, "optional", latched=True),
+        Recorded("/robot_description", String, RECORDER_LATCHED, "required" if lockstep else "optional", latched=True),
         Recorded("/safety/stop", Bool, RECORDER_LATCHED, "optional", latched=True),
         Recorded("/keypoints", Keypoints, RECORDER_READER, "optional"),
     ]
@@ -63,7 +63,7 @@ def topics_of(robot: Robot, cameras: Sequence[str], lockstep: bool) -> list[Reco
         topics.append(Recorded(config.topic, JointTrajectory if mode == "trajectory" else Float64MultiArray, RECORDER_READER, "output"))
     reliability = ReliabilityPolicy.RELIABLE if lockstep else ReliabilityPolicy.BEST_EFFORT
     for name in cameras:
-        for topic, kind, role in ((f"/{name}/image_raw", Image, "camera"), (f"/{name}/camera_info", CameraInfo, "optional")):
+        for topic, kind, role in ((f"/{name}/image_raw", Image, "camera"), (f"/{name}/camera_info", CameraInfo, "required")):
             topics.append(Recorded(topic, kind, QoSProfile(depth=IMAGES, reliability=reliability), role, name))
     return topics
 

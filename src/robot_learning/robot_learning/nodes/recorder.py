@@ -98,7 +98,7 @@ class Recorder(GraphNode):
         wanted = [topic for topic in self._topics if topic.camera in ("", *request.cameras)]
         found = {topic.name: offered(self, topic) for topic in wanted}
         self._match_reliability(wanted, found)
-        missing = self._unmatched(wanted)
+        missing = self._unmatched(wanted, found)
         if missing:
             return f"{WAITING}publishers of {', '.join(missing)}"
         self._open(request, [topic for topic in wanted if found[topic.name]], found)
@@ -111,9 +111,9 @@ class Recorder(GraphNode):
                 self._topics[index] = weak = topic.best_effort()
                 self._ears.listen(weak.kind, weak.name, weak.qos)
 
-    def _unmatched(self, wanted: list[Recorded]) -> list[str]:
+    def _unmatched(self, wanted: list[Recorded], found: dict[str, tuple]) -> list[str]:
         """The topics without a publisher; of the robot's command topics one is enough."""
-        none = [topic for topic in wanted if not self._ears.publishers(topic.name)]
+        none = [topic for topic in wanted if not (found[topic.name] and self._ears.publishers(topic.name))]
         outputs = [topic for topic in wanted if topic.role == "output"]
         missing = [topic.name for topic in none if topic.role in ("required", "camera")]
         return missing + ([" or ".join(topic.name for topic in outputs)] if all(topic in none for topic in outputs) else [])

@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rclpy.action import ActionClient
@@ -60,30 +60,30 @@ class ThroughRos:
 
     def run(self, requests: Sequence[EpisodeRequest]) -> list[Episode]:
         """The episodes, in the order of the requests. WorkFailed names what of the graph failed; Ctrl-C cancels the running one."""
-        return [self._episode(request) for request in requests]
+        episodes: list[Episode] = []
+        running = self._begin(requests[0]) if requests else None
+        for request, following in zip(requests, [*requests[1:], None], strict=True):
+            assert running is not None
+            result = self._wait(running)
+            if request.controller is None and "is not loaded" in result.ending:
+                self._send_weights()  # the node `policy` was started again
+                result = self._wait(self._begin(request))
+            running = self._begin(following) if following else None
+            try:
+                episodes.append(self._read(request, result))  # while the next one runs
+            except BaseException:
+                if running is not None:
+                    self._cancel(running)
+                raise
+        return episodes
 
     def close(self) -> None:
         """Lets go of the graph."""
         self._action.destroy()
         self._executor.remove_node(self._node)
 
-    def _episode(self, request: EpisodeRequest) -> Episode:
-        result = self._result(request)
-        if request.controller is None and "is not loaded" in result.ending:
-            self._send_weights()  # the node `policy` was started again
-            result = self._result(request)
-        counts = messages.counts(result)
-        if not result.bag:
-            raise WorkFailed(f"an episode on {request.condition.name} left no bag: {result.ending}")
-        s, bag = self._setting, Bag(Path(result.bag))
-        states, commands = bag.joint_states(s.robot.joint_states_topic, s.robot.joints), bag.commands(s.robot.joints)
-        if not commands:
-            raise WorkFailed(f"an episode on {request.condition.name} ended before its first step: {result.ending}")
-        frames = (recording if bag.ending == "time" else beginning)(states, commands, round(1e9 / s.task.rate_hz))
-        return episode(s.robot, s.chain, s.task, request.condition, frames, bag.ending, result.bag, counts)
-
-    def _result(self, request: EpisodeRequest) -> Any:
-        """The action's result."""
+    def _begin(self, request: EpisodeRequest) -> "_Running":
+        """Asks for an episode."""
         goal = self._goal(request)
         self._until(self._action.server_is_ready, DISCOVERY_S, "episode_manager is not there: no action /run_episode")
         heard = [time.monotonic()]
@@ -91,16 +91,30 @@ class ThroughRos:
         handle = self._answer(accepted, "episode_manager did not answer")
         if not handle.accepted:
             raise WorkFailed("episode_manager is busy with another episode")
-        future = handle.get_result_async()
+        return _Running(handle, handle.get_result_async(), heard)
+
+    def _wait(self, running: "_Running") -> Any:
+        """The action's result."""
         try:
-            while not future.done():
+            while not running.result.done():
                 self._spin()
-                if time.monotonic() - heard[-1] > SILENCE_S:
+                if time.monotonic() - running.heard[-1] > SILENCE_S:
                     raise WorkFailed(f"episode_manager has been silent for {SILENCE_S:g} s")
         except BaseException:  # also Ctrl-C
-            self._cancel(handle, future)
+            self._cancel(running)
             raise
-        return future.result().result
+        return running.result.result().result
+
+    def _read(self, request: EpisodeRequest, result: Any) -> Episode:
+        """The episode in the committed bag."""
+        if not result.bag:
+            raise WorkFailed(f"an episode on {request.condition.name} left no bag: {result.ending}")
+        s, bag = self._setting, Bag(Path(result.bag))
+        states, commands = bag.joint_states(s.robot.joint_states_topic, s.robot.joints), bag.commands(s.robot.joints)
+        if not commands:
+            raise WorkFailed(f"an episode on {request.condition.name} ended before its first step: {result.ending}")
+        frames = (recording if bag.ending == "time" else beginning)(states, commands, round(1e9 / s.task.rate_hz))
+        return episode(s.robot, s.chain, s.task, request.condition, frames, bag.ending, result.bag, messages.counts(result))
 
     def _goal(self, request: EpisodeRequest) -> Any:
         s = self._setting
@@ -155,9 +169,17 @@ class ThroughRos:
         self._executor.spin_once(timeout_sec=POLL_S)
         self._check()
 
-    def _cancel(self, handle: Any, result: Any) -> None:
+    def _cancel(self, running: "_Running") -> None:
         """Asks for the end of the running episode and waits a moment for it; whatever goes wrong now is not the news."""
-        handle.cancel_goal_async()
+        running.handle.cancel_goal_async()
         end = time.monotonic() + CANCEL_S
-        while not result.done() and time.monotonic() < end:
+        while not running.result.done() and time.monotonic() < end:
             self._executor.spin_once(timeout_sec=POLL_S)
+
+
+class _Running(NamedTuple):
+    """An episode that was accepted."""
+
+    handle: Any  # of the goal
+    result: Any  # the future
+    heard: list[float]  # when there was feedback, monotonic seconds
