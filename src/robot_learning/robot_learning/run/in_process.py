@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from robot_learning.core.errors import WorkFailed
 from robot_learning.core.kinematics import Chain
-from robot_learning.core.types import Command, JointState, Recording
+from robot_learning.core.types import Command
+from robot_learning.data.frames import recording
 from robot_learning.models.gaussian_policy import GaussianPolicy
 from robot_learning.robots.bullet_arm import BulletArm
 from robot_learning.robots.description import Mode, Robot
@@ -54,7 +53,8 @@ class InProcess:
         gate = Gate(robot, "lockstep", task.rate_hz, mode=self._mode)
         arm.reset(request.condition)
         gate.arm(0)
-        states, commands, ending = [arm.joint_state()], [], "time"
+        states, ending = [arm.joint_state()], "time"
+        commands: list[Command] = []
         for step in range(task.horizon):
             gate.observe(states[-1], 0)
             command = actor.answer(states[-1], step, noise[step])
@@ -68,14 +68,7 @@ class InProcess:
             commands.append(command)
             states.append(arm.joint_state())
         counts = {f"gate.{kind}": count for kind, count in gate.episode_counts().items()}
-        return episode(robot, self._chain, task, request.condition, _recording(self._mode, states, commands), ending, "", counts)
-
-
-def _recording(mode: str, states: Sequence[JointState], commands: Sequence[Command]) -> Recording:
-    return Recording(
-        np.array([state.stamp_ns for state in states], dtype=np.int64),
-        np.stack([state.position for state in states]),
-        np.stack([state.velocity for state in states]),
-        mode,
-        np.array([command.values for command in commands]).reshape(len(commands), -1),
-    )
+        if not commands:
+            raise WorkFailed(f"{request.condition.name}: the first command was refused: {ending}")
+        frames = recording(states, commands, round(1e9 / task.rate_hz))
+        return episode(robot, self._chain, task, request.condition, frames, ending, "", counts)
