@@ -68,28 +68,29 @@ def start(controllers: LinearGaussian, config: LocalConfig) -> LocalState:
 
 def update(state: LocalState, rollouts: Rollouts, task: TaskConfig, config: LocalConfig, seed: int) -> tuple[LocalState, LocalReport]:
     """The next controllers after `rollouts` of the present ones; states (C, N, T + 1, dx), actions (C, N, T, du)."""
+    return improve(state, state.controllers, rollouts, task, config, seed)
+
+
+def improve(
+    state: LocalState, previous: LinearGaussian, rollouts: Rollouts, task: TaskConfig, config: LocalConfig, seed: int
+) -> tuple[LocalState, LocalReport]:
+    """Controllers of less cost within a KL step of `previous` (C, T, …), which made the rollouts: evaluate, fit, constrain, solve."""
     horizon = rollouts.actions.shape[-2]
     costs = np.mean(np.sum(cost(task, *rollouts), axis=-1), axis=-1)
+    expansion = expand_mean(task, *rollouts)
     memory = (*state.memory, rollouts)[-config.memory :]
-    mixture, likelihood = fit_prior(memory, state.mixture, config, seed)
+    mixture, likelihood = _fit_prior(memory, state.mixture, config, seed)
     model = dynamics.fit(rollouts, mixture)
-    steps = next_steps(state, costs, config)
-    result = kl_lqr.update(
-        model,
-        expand_mean(task, *rollouts),
-        state.controllers,
-        dynamics.initial_state(rollouts),
-        steps * horizon,
-        state.eta,
-        config.covariance_floor,
-    )
+    initial = dynamics.initial_state(rollouts)
+    steps = _next_steps(state, costs, config)
+    result = kl_lqr.update(model, expansion, previous, initial, steps * horizon, state.eta, config.covariance_floor)
     report = LocalReport(
         costs, steps, result.kl / horizon, result.improvement, result.outcome, result.repairs, result.evaluations, likelihood
     )
     return LocalState(result.controller, steps, result.eta, result.improvement, costs, memory, mixture), report
 
 
-def fit_prior(memory: tuple[Rollouts, ...], last: gmm.Mixture | None, config: LocalConfig, seed: int) -> tuple[gmm.Mixture | None, float]:
+def _fit_prior(memory: tuple[Rollouts, ...], last: gmm.Mixture | None, config: LocalConfig, seed: int) -> tuple[gmm.Mixture | None, float]:
     """The mixture over the transitions of recent iterations, and its log-likelihood per point; None and NaN without components."""
     points = np.concatenate([part.reshape(-1, part.shape[-1]) for part in map(dynamics.transitions, memory)])
     components = min(config.mixture_components, len(points) // config.points_per_component)
@@ -99,7 +100,7 @@ def fit_prior(memory: tuple[Rollouts, ...], last: gmm.Mixture | None, config: Lo
     return fitted.mixture, fitted.log_likelihood[-1]
 
 
-def next_steps(state: LocalState, costs: Array, config: LocalConfig) -> Array:
+def _next_steps(state: LocalState, costs: Array, config: LocalConfig) -> Array:
     """The KL steps (C,) after rollouts of mean cost `costs` (C,)."""
     if np.any(np.isnan(state.cost)):
         return state.step

@@ -26,15 +26,11 @@ The loop around it, with everything that is random under a seed:
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-
-from robot_learning.algorithms import dynamics, local_gps, policy_fit
-from robot_learning.algorithms.local_gps import LocalConfig, LocalReport, LocalState, fit_prior, next_steps
+from robot_learning.algorithms import local_gps, policy_fit
+from robot_learning.algorithms.local_gps import LocalConfig, LocalReport, LocalState
 from robot_learning.algorithms.policy_linearization import linearize
-from robot_learning.control import kl_lqr
 from robot_learning.core.types import LinearGaussian, Rollouts
 from robot_learning.models.gaussian_policy import HIDDEN, GaussianPolicy
-from robot_learning.tasks.cost import cost, expand_mean
 from robot_learning.tasks.description import TaskConfig
 
 
@@ -44,10 +40,10 @@ class MdgpsConfig:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    iterations: int = 5
+    iterations: int = 4
     rollouts: int = 5  # per condition and iteration
     hidden: tuple[int, ...] = HIDDEN
-    local: LocalConfig = field(default_factory=LocalConfig)
+    local: LocalConfig = field(default_factory=lambda: LocalConfig(kl_step=2.0))
     fit: policy_fit.FitConfig = field(default_factory=policy_fit.FitConfig)
 
 
@@ -80,20 +76,7 @@ def samplers(state: MdgpsState) -> LinearGaussian | None:
 
 def update(state: MdgpsState, rollouts: Rollouts, task: TaskConfig, config: MdgpsConfig, seed: int) -> tuple[MdgpsState, MdgpsReport]:
     """One iteration, after `rollouts` of `samplers`: states (C, N, T + 1, dx), actions (C, N, T, du)."""
-    horizon = rollouts.actions.shape[-2]
-    local = state.local
-    costs = np.mean(np.sum(cost(task, *rollouts), axis=-1), axis=-1)
-    expansion = expand_mean(task, *rollouts)
-    memory = (*local.memory, rollouts)[-config.local.memory :]
-    mixture, likelihood = fit_prior(memory, local.mixture, config.local, seed)
-    model = dynamics.fit(rollouts, mixture)
-    previous = local.controllers if state.iteration == 0 else linearize(state.policy, rollouts.states)
-    steps = next_steps(local, costs, config.local)
-    initial = dynamics.initial_state(rollouts)
-    result = kl_lqr.update(model, expansion, previous, initial, steps * horizon, local.eta, config.local.covariance_floor)
-    policy, fitted = policy_fit.fit(state.policy, rollouts.states, result.controller, config.fit, seed + state.iteration)
-    report = LocalReport(
-        costs, steps, result.kl / horizon, result.improvement, result.outcome, result.repairs, result.evaluations, likelihood
-    )
-    after = LocalState(result.controller, steps, result.eta, result.improvement, costs, memory, mixture)
-    return MdgpsState(after, policy, state.iteration + 1), MdgpsReport(report, fitted)
+    previous = state.local.controllers if state.iteration == 0 else linearize(state.policy, rollouts.states)
+    local, improved = local_gps.improve(state.local, previous, rollouts, task, config.local, seed)  # C-step
+    policy, fitted = policy_fit.fit(state.policy, rollouts.states, local.controllers, config.fit, seed + state.iteration)  # S-step
+    return MdgpsState(local, policy, state.iteration + 1), MdgpsReport(improved, fitted)
