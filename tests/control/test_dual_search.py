@@ -52,3 +52,8 @@ def test_searches_do_not_disturb_each_other():
     together = run(functions, [0.0, 0.0, 0.0], [0.1, 1.0, 5.0])
     for i, function in enumerate(functions):
         assert run([function], [0.0], [[0.1, 1.0, 5.0][i]]).best[0] == together.best[i]
+
+
+def test_a_limit_of_zero_is_refused():
+    with pytest.raises(ValueError, match="positive"):
+        Brackets(np.zeros(2), np.array([1.0, 0.0]))

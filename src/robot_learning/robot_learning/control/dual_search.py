@@ -23,7 +23,9 @@ class Brackets:
     """The state of C searches. Ask `open` and `x`, evaluate there, and tell the values to `observe`, until none is open."""
 
     def __init__(self, start: Array, limit: Array) -> None:
-        """Searches from x = start (C,) for g(x) = limit (C,)."""
+        """Searches from x = start (C,) for g(x) = limit (C,); ValueError unless all limits are positive."""
+        if not np.all(np.asarray(limit) > 0):
+            raise ValueError(f"limits {limit}: positive numbers are expected")
         self.x = np.array(start, dtype=float)  # where to evaluate next
         self.limit = np.array(limit, dtype=float)
         self.best = np.full(len(self.x), -np.inf)  # the largest value within the limit so far
@@ -66,8 +68,8 @@ class Brackets:
         near = abs(value - limit) <= TOLERANCE * limit
         width = self._high[i] - self._low[i]
         lost = np.isinf(width) and abs(x - self._start[i]) >= FARTHEST
-        flat = excess <= 0 and before[0] - x >= FLAT_WIDTH and (excess == before[1] or abs(excess - before[1]) < FLAT)
-        self.open[i] = not (near or lost or (flat and np.isfinite(before[0])) or width < NARROWEST or self.evaluations[i] >= EVALUATIONS)
+        flat = excess <= 0 and FLAT_WIDTH <= before[0] - x < np.inf and (excess == before[1] or abs(excess - before[1]) < FLAT)
+        self.open[i] = not (near or lost or flat or width < NARROWEST or self.evaluations[i] >= EVALUATIONS)
         self.x[i] = np.clip(self._next(i, excess), self._start[i] - FARTHEST, self._start[i] + FARTHEST)
         return better
 

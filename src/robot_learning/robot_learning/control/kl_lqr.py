@@ -67,8 +67,8 @@ def update(
 ) -> KlStep:
     """The new controllers of C conditions; every argument has C as its first dimension.
 
-    limit (C,): nats over the whole trajectory. eta (C,): where the search starts; 0: anywhere. floor: least variance of an action, in any
-    direction. A condition whose problem cannot be solved keeps its previous controller and says why in `outcome`.
+    limit (C,): nats over the whole trajectory, positive. eta (C,): where the search starts; 0: anywhere. floor: least variance of an
+    action, in any direction. A condition whose problem cannot be solved keeps its previous controller and says why in `outcome`.
     """
     du = previous.k.shape[-1]
     states = lqr.forward(dynamics, previous, initial)
