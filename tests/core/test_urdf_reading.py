@@ -15,6 +15,12 @@ def robot(content: str) -> str:
     return f'<robot name="r"><link name="a"/><link name="b"/>{content}</robot>'
 
 
+def massive(mass: str, moment: str = "1", kind: str = "revolute") -> str:
+    inertial = f'<inertial><mass value="{mass}"/><inertia ixx="{moment}" iyy="1" izz="1"/></inertial>'
+    text = robot(JOINT.format("")).replace('<link name="b"/>', f'<link name="b">{inertial}</link>')
+    return text.replace("revolute", kind)
+
+
 def write(tmp_path: Path, text: str | bytes) -> Path:
     path = tmp_path / "robot.urdf"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -47,6 +53,11 @@ def test_defaults_are_those_of_the_format(tmp_path: Path) -> None:
         (robot(JOINT.format('<origin xyz="a b c"/>')), "three finite numbers"),
         (robot(JOINT.format('<limit lower="inf"/>')), "a finite number is expected"),
         (robot(JOINT.format('<limit lower="1" upper="-1"/>')), "lower 1.0 above upper -1.0"),
+        (massive("-1"), "link 'b': mass value=-1: a number above 0 is expected"),
+        (massive("0"), "link 'b': mass value=0: a number above 0 is expected"),
+        (massive("nan"), "link 'b': mass value='nan': a finite number is expected"),
+        (massive("1", "-1"), "link 'b': inertia ixx=-1: a number above 0 is expected"),
+        (massive("-1", kind="fixed"), "link 'b': mass value=-1: a number of 0 or above is expected"),
         (robot("<!-- " + "x" * MAX_BYTES + " -->"), "at most"),
     ],
 )
@@ -61,3 +72,7 @@ def test_wrong_file(tmp_path: Path, text: str | bytes, message: str) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         read_urdf(tmp_path / "none.urdf")
+
+
+def test_a_frame_without_mass_may_be_fixed_to_a_link(tmp_path: Path) -> None:
+    assert read_urdf(write(tmp_path, massive("0", "0", kind="fixed"))).links == ("a", "b")

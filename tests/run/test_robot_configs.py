@@ -14,6 +14,8 @@ from robot_learning.run import robots
 from robot_learning.run.config import available
 from robot_learning.run.robots import checked, load_chain, load_robot, urdf_path
 
+NAN, INF = float("nan"), float("inf")
+
 
 @pytest.fixture
 def fr3() -> Robot:
@@ -73,18 +75,33 @@ def mode(robot: Robot, **changes: Any) -> Robot:
         (lambda r: replace(r, home=(0.0,) * 7), r"home: fr3_joint4: 0.0 is outside limits -3.0421 to -0.1518"),
         (lambda r: replace(r, home=(float("nan"),) * 7), "home: nan: finite numbers"),
         (lambda r: replace(r, command_mode="velocity", modes={"effort": r.modes["effort"]}), "command_mode: 'velocity' is not among modes"),
-        (lambda r: replace(r, update_rate_hz=0.0), "update_rate_hz: 0.0: numbers above 0"),
+        (lambda r: replace(r, update_rate_hz=0.0), "update_rate_hz: 0.0: finite numbers above 0"),
         (lambda r: limits(r, jerk=(1.0,)), "limits.jerk: 1 numbers for 7 joints"),
-        (lambda r: limits(r, effort=(-87.0,) * 7), "limits.effort: -87.0: numbers above 0"),
+        (lambda r: limits(r, effort=(-87.0,) * 7), "limits.effort: -87.0: finite numbers above 0"),
         (lambda r: limits(r, effort=(87.0,) * 7), "limits.effort: fr3_joint5: 87.0; fr3.urdf allows at most 12.0"),
         (lambda r: limits(r, velocity=(3.0,) * 7), "limits.velocity: fr3_joint1: 3.0; fr3.urdf allows at most 2.62"),
         (lambda r: limits(r, position_lower=(-3.1,) * 7), "limits: fr3_joint1: position -3.1 to 2.7437; fr3.urdf allows -2.7437"),
         (lambda r: limits(r, position_lower=r.limits.position_upper), "limits: fr3_joint1: position 2.7437 to 2.7437"),
         (lambda r: mode(r, action_scale=(1.0, 2.0)), "modes.effort.action_scale: 2 numbers for 7 joints"),
-        (lambda r: mode(r, action_scale=(0.0,) * 7), "modes.effort.action_scale: 0.0: numbers above 0"),
-        (lambda r: mode(r, variance=0.0), "modes.effort.variance: 0.0: numbers above 0"),
+        (lambda r: mode(r, action_scale=(0.0,) * 7), "modes.effort.action_scale: 0.0: finite numbers above 0"),
+        (lambda r: mode(r, variance=0.0), "modes.effort.variance: 0.0: finite numbers above 0"),
         (lambda r: replace(r, plant=replace(r.plant, joint_damping=(1.0,))), "plant.joint_damping: 1 numbers for 7 joints"),
-        (lambda r: replace(r, plant=replace(r.plant, joint_damping=(-1.0,) * 7)), "plant: -1.0: numbers of 0 or above"),
+        (
+            lambda r: replace(r, plant=replace(r.plant, joint_damping=(-1.0,) * 7)),
+            "plant.joint_damping: -1.0: finite numbers of 0 or above",
+        ),
+        (lambda r: replace(r, plant=replace(r.plant, rotor_inertia=NAN)), "plant.rotor_inertia: nan: finite numbers of 0 or above"),
+        (lambda r: replace(r, plant=replace(r.plant, watchdog_s=INF)), "plant.watchdog_s: inf: finite numbers of 0 or above"),
+        (lambda r: replace(r, update_rate_hz=INF), "update_rate_hz: inf: finite numbers above 0"),
+        (lambda r: replace(r, update_rate_hz=NAN), "update_rate_hz: nan: finite numbers above 0"),
+        (lambda r: mode(r, variance=INF), "modes.effort.variance: inf: finite numbers above 0"),
+        (lambda r: mode(r, stiffness=(NAN,) * 7), "modes.effort.stiffness: nan: finite numbers"),
+        (lambda r: replace(r, joint_states_topic="/joint states"), "joint_states_topic: '/joint states': a name of ROS such as"),
+        (lambda r: mode(r, topic="/effort-controller/commands"), "modes.effort.topic: '/effort-controller/commands': a name of ROS"),
+        (lambda r: mode(r, topic="commands"), "modes.effort.topic: 'commands': a name of ROS"),
+        (lambda r: mode(r, topic=""), "modes.effort.topic: '': a name of ROS"),
+        (lambda r: mode(r, controller="a/b"), "modes.effort.controller: 'a/b': a name of ROS"),
+        (lambda r: replace(r, gripper=replace(r.gripper, open_m=NAN)), "gripper.open_m, closed_m: nan: finite numbers"),
         (lambda r: replace(r, gripper=replace(r.gripper, joints=("claw",))), "gripper.joints: fr3.urdf has no joint 'claw'"),
     ],
 )

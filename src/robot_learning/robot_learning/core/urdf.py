@@ -70,6 +70,7 @@ def read_urdf(path: Path) -> Urdf:
     for child in children:
         if children.count(child) > 1:
             raise UsageError(f"{path}: link {child!r} has several parents; a tree is expected")
+    _check_masses(root, {joint.child for joint in joints.values() if joint.kind != "fixed"}, path)
     return Urdf(path, links, joints)
 
 
@@ -93,7 +94,8 @@ def _joint(element: ElementTree.Element, path: Path) -> Joint:
     name = element.get("name", "")
     where = f"{path}: joint {name!r}"
     limit = element.find("limit")
-    lower, upper = _number(limit, "lower", -NO_LIMIT, where), _number(limit, "upper", NO_LIMIT, where)
+    lower = _number(limit, "lower", -NO_LIMIT, f"{where}: limit lower")
+    upper = _number(limit, "upper", NO_LIMIT, f"{where}: limit upper")
     if lower > upper:
         raise UsageError(f"{where}: limit: lower {lower} above upper {upper}")
     origin = element.find("origin")
@@ -111,9 +113,22 @@ def _joint(element: ElementTree.Element, path: Path) -> Joint:
         axis=axis / length,
         lower=lower,
         upper=upper,
-        velocity=_number(limit, "velocity", NO_LIMIT, where),
-        effort=_number(limit, "effort", NO_LIMIT, where),
+        velocity=_number(limit, "velocity", NO_LIMIT, f"{where}: limit velocity"),
+        effort=_number(limit, "effort", NO_LIMIT, f"{where}: limit effort"),
     )
+
+
+def _check_masses(root: ElementTree.Element, moved: set[str], path: Path) -> None:
+    """Masses and moments of inertia are finite and not negative; what a joint moves has some, as physics engines divide by them."""
+    for element in root.findall("link"):
+        name = element.get("name", "")
+        for tag, attributes in (("mass", ("value",)), ("inertia", ("ixx", "iyy", "izz"))):
+            found = element.find(f"inertial/{tag}")
+            for attribute in attributes if found is not None else ():
+                where = f"{path}: link {name!r}: {tag} {attribute}"
+                value = _number(found, attribute, 0.0, where)
+                if value < 0.0 or (value == 0.0 and name in moved):
+                    raise UsageError(f"{where}={value:g}: a number {'above 0' if name in moved else 'of 0 or above'} is expected")
 
 
 def _link(element: ElementTree.Element, tag: str, where: str) -> str:
@@ -132,7 +147,7 @@ def _number(element: ElementTree.Element | None, attribute: str, default: float,
     except ValueError:
         value = float("nan")
     if not np.isfinite(value):
-        raise UsageError(f"{where}: limit {attribute}={text!r}: a finite number is expected")
+        raise UsageError(f"{where}={text!r}: a finite number is expected")
     return value
 
 

@@ -1,7 +1,9 @@
 """Robots by name: configuration, URDF and chain, checked against each other."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import fields
+from math import isfinite
 from pathlib import Path
 
 from robot_learning.core.errors import UsageError
@@ -11,11 +13,17 @@ from robot_learning.core.urdf import Urdf, read_urdf
 from robot_learning.robots.description import Limits, ModeConfig, Numbers, Robot
 from robot_learning.run.config import named_file, read
 
+TOPIC = re.compile(r"(/[A-Za-z][A-Za-z0-9_]*)+")  # absolute, as ROS names it
+CONTROLLER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
 
 def load_robot(name: str) -> Robot:
     """config/robots/<name>.yaml, checked; UsageError is one line with the file, the field and what is allowed."""
     path = named_file("robots", name)
-    return checked(read(Robot, path), str(path))
+    robot = checked(read(Robot, path), str(path))
+    if robot.name != name:
+        raise UsageError(f"{path}: name: {robot.name!r}; the file's own name {name!r} is expected")
+    return robot
 
 
 def load_chain(robot: Robot) -> Chain:
@@ -66,10 +74,19 @@ def _check_numbers(robot: Robot, where: str) -> None:
     if robot.command_mode not in robot.modes:
         raise UsageError(f"{where}: command_mode: {robot.command_mode!r} is not among modes; there is {', '.join(robot.modes)}")
     _check_length(robot.plant.joint_damping, n, f"{where}: plant.joint_damping")
-    for value in (*robot.plant.joint_damping, robot.plant.rotor_inertia, robot.plant.watchdog_s):
-        if value < 0:
-            raise UsageError(f"{where}: plant: {value}: numbers of 0 or above are expected")
+    plant = robot.plant
+    for quantity, values in (
+        ("joint_damping", plant.joint_damping),
+        ("rotor_inertia", (plant.rotor_inertia,)),
+        ("watchdog_s", (plant.watchdog_s,)),
+    ):
+        for value in values:
+            if not (isfinite(value) and value >= 0):
+                raise UsageError(f"{where}: plant.{quantity}: {value}: finite numbers of 0 or above are expected")
+    if robot.gripper is not None:
+        _check_length((robot.gripper.open_m, robot.gripper.closed_m), 2, f"{where}: gripper.open_m, closed_m")
     _check_above((robot.update_rate_hz,), 0.0, f"{where}: update_rate_hz")
+    _check_name(TOPIC, robot.joint_states_topic, f"{where}: joint_states_topic", "/letters_and_digits/…")
 
 
 def _check_mode(mode: ModeConfig, n: int, where: str) -> None:
@@ -77,6 +94,13 @@ def _check_mode(mode: ModeConfig, n: int, where: str) -> None:
         _check_length(getattr(mode, field), n, f"{where}.{field}")
     _check_above(mode.action_scale, 0.0, f"{where}.action_scale")
     _check_above((mode.variance,), 0.0, f"{where}.variance")
+    _check_name(TOPIC, mode.topic, f"{where}.topic", "/letters_and_digits/…")
+    _check_name(CONTROLLER, mode.controller, f"{where}.controller", "letters_and_digits")
+
+
+def _check_name(pattern: re.Pattern[str], value: str, where: str, allowed: str) -> None:
+    if not pattern.fullmatch(value) or "__" in value:
+        raise UsageError(f"{where}: {value!r}: a name of ROS such as {allowed} is expected")
 
 
 def _check_there(names: Iterable[str], there: Collection[str], message: str) -> None:
@@ -89,14 +113,14 @@ def _check_length(values: Numbers, n: int, where: str) -> None:
     if len(values) != n:
         raise UsageError(f"{where}: {len(values)} numbers for {n} joints")
     for value in values:
-        if not abs(value) < float("inf"):
+        if not isfinite(value):
             raise UsageError(f"{where}: {value}: finite numbers are expected")
 
 
 def _check_above(values: Numbers, bound: float, where: str) -> None:
     for value in values:
-        if not value > bound:
-            raise UsageError(f"{where}: {value}: numbers above {bound:g} are expected")
+        if not (isfinite(value) and value > bound):
+            raise UsageError(f"{where}: {value}: finite numbers above {bound:g} are expected")
 
 
 def _check_limits(robot: Robot, urdf: Urdf, where: str) -> None:
