@@ -65,3 +65,22 @@ def test_an_iteration_is_written_once(saved):
 
 def test_there_is_no_checkpoint_in_an_empty_run(tmp_path):
     assert checkpoints.latest(tmp_path) == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"iteration": 1', '"iteration": 2'), ('"samples": 5', '"samples": 6'), ('"format": 2', '"format": 1')]
+)
+def test_an_edited_index_is_damaged(saved, old, new):
+    path = saved[0] / "checkpoints" / "001" / checkpoints.INDEX
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(UsageError, match=r"checkpoint\.json: damaged: "):
+        load_all(saved[0])
+
+
+def test_a_checkpoint_in_the_folder_of_another_iteration_is_named(saved):
+    folder = saved[0] / "checkpoints"
+    (folder / "001").rename(folder / "002")
+    with pytest.raises(UsageError, match=r"iteration: 1; 2 is expected"):
+        checkpoints.load(saved[0], 2, LocalState)

@@ -16,10 +16,11 @@ from safetensors.numpy import save as serialize
 from robot_learning.algorithms.checkpoint import pack, unpack
 from robot_learning.core.atomic import commit_directory, require_space, work_failed
 from robot_learning.core.errors import UsageError
+from robot_learning.run import resolved
 from robot_learning.run.records import Iteration
 from robot_learning.run.summary import finite
 
-FORMAT = 1
+FORMAT = 2
 INDEX, STATE = "checkpoint.json", "learner.safetensors"
 
 
@@ -41,7 +42,10 @@ def save(run: Path, iteration: int, state: Any, iterations: Sequence[Iteration],
         "iteration": iteration,
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in content.items()},
         "iterations": finite([asdict(i) for i in iterations]),
+        "resolved": resolved.digest(run),
+        "cameras": resolved.camera_hashes(run),
     }
+    index["digest"] = _digest(index)
     content[INDEX] = (json.dumps(index, indent=1, allow_nan=False) + "\n").encode()
     require_space(run, sum(map(len, content.values())))
     try:
@@ -69,7 +73,9 @@ def numbers(run: Path) -> list[int]:
 def load(run: Path, iteration: int, kind: type[Any]) -> Checkpoint:
     """The checkpoint of an iteration, with a learner's state of class `kind`; UsageError names what is missing or damaged."""
     folder = run / "checkpoints" / f"{iteration:03d}"
-    index = _index(folder / INDEX)
+    index = _index(folder / INDEX, iteration)
+    if index["resolved"] != resolved.digest(run):
+        raise UsageError(f"{folder / INDEX}: resolved: made with other values than those in {run / resolved.NAME}; put that file back")
     data = _read(folder / STATE)
     if hashlib.sha256(data).hexdigest() != index["sha256"].get(STATE):
         raise UsageError(f"{folder / STATE}: damaged: its SHA-256 is not the one in {INDEX}; remove {folder} to go on from an earlier one")
@@ -86,20 +92,29 @@ def file(run: Path, iteration: int, name: str) -> bytes:
     """A further file of a checkpoint, checked against its hash; UsageError if it is missing or damaged."""
     folder = run / "checkpoints" / f"{iteration:03d}"
     data = _read(folder / name)
-    if hashlib.sha256(data).hexdigest() != _index(folder / INDEX)["sha256"].get(name):
+    if hashlib.sha256(data).hexdigest() != _index(folder / INDEX, iteration)["sha256"].get(name):
         raise UsageError(f"{folder / name}: damaged: its SHA-256 is not the one in {INDEX}")
     return data
 
 
-def _index(path: Path) -> dict[str, Any]:
+def _index(path: Path, iteration: int) -> dict[str, Any]:
     try:
         index = json.loads(_read(path))
-        if index["format"] != FORMAT or not isinstance(index["sha256"], dict) or not isinstance(index["iterations"], list):
-            raise ValueError(f"format {FORMAT} is expected")
-    except (ValueError, KeyError, TypeError) as error:
+        if index["format"] != FORMAT:
+            raise ValueError(f"format: {index['format']!r}; {FORMAT} is expected")
+        if index.pop("digest") != _digest(index):
+            raise ValueError("its content is not what its digest says")
+        if index["iteration"] != iteration:
+            raise ValueError(f"iteration: {index['iteration']}; {iteration} is expected in this folder")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: damaged: {' '.join(str(error).split())}") from None
     found: dict[str, Any] = index
     return found
+
+
+def _digest(index: dict[str, Any]) -> str:
+    """SHA-256 of the index without the digest itself."""
+    return hashlib.sha256(json.dumps(index, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def _read(path: Path) -> bytes:

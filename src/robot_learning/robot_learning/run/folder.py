@@ -1,14 +1,16 @@
-"""The folder of one run: runs/<experiment>-<date-time>/{config.yaml, summary.json, report.html, checkpoints/, bags/, logs/, film/}."""
+"""The folder of one run: runs/<experiment>-<date-time>/{config.yaml, resolved.json, summary.json, report.html, checkpoints/, bags/, …}."""
 
+import errno
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from robot_learning.core.atomic import require_space, work_failed, write_atomic
 from robot_learning.core.errors import UsageError
-from robot_learning.run import checkpoints
+from robot_learning.run import checkpoints, resolved
 from robot_learning.run.config import load_yaml
 from robot_learning.run.experiment import Experiment, as_yaml, checked, load
 from robot_learning.run.overrides import apply, parse
@@ -21,19 +23,35 @@ def create(experiment: Experiment, out: Path | None, now: datetime) -> Path:
     path = (out or Path("runs", f"{experiment.name}-{now:%Y%m%d-%H%M%S}")).absolute()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UsageError(f"--out {path}: exists already; name a new folder, or go on with --resume {path}")
+    made = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]  # deepest first
+    try:
+        _make(path)
+        require_space(path)
+        _begin(path, experiment)
+    except BaseException:  # nothing half-made stays, and nothing of others goes
+        with suppress(OSError):
+            for name in (CONFIG, resolved.NAME):
+                (path / name).unlink(missing_ok=True)
+            for folder in made:
+                folder.rmdir()
+        raise
+    return path
+
+
+def _make(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise work_failed(path, error) from None
         raise UsageError(f"--out {path}: {error.strerror}; a folder that can be written is expected") from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise UsageError(f"--out {path}: not writable; a folder that can be written is expected")
-    try:
-        require_space(path)
-        write_atomic(path / CONFIG, as_yaml(experiment).encode())
-    except Exception:
-        path.rmdir()  # nothing half-made stays
-        raise
-    return path
+
+
+def _begin(path: Path, experiment: Experiment) -> None:
+    resolved.write(path, experiment)
+    write_atomic(path / CONFIG, as_yaml(experiment).encode())  # last: it makes the folder a run
 
 
 def adopt(experiment_file: str, run: Path) -> Path:
@@ -44,7 +62,7 @@ def adopt(experiment_file: str, run: Path) -> Path:
             run.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise work_failed(run, error) from None
-        write_atomic(run / CONFIG, as_yaml(experiment).encode())
+        _begin(run, experiment)
     return run.absolute()
 
 
@@ -67,11 +85,13 @@ def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experim
 
 
 def read_experiment(run: Path) -> Experiment:
-    """The resolved configuration of a run; UsageError if `run` is none."""
+    """The experiment of a run; UsageError if `run` is none, or if something that it was made with has changed since."""
     path = run / CONFIG
     if not path.is_file():
         raise UsageError(f"{run}: no {CONFIG} in it; a run folder made by `robot-learning train` is expected")
-    return checked(load_yaml(path), str(path))
+    experiment = checked(load_yaml(path), str(path))
+    resolved.check(run, experiment, str(path))
+    return experiment
 
 
 def writable(run: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from robot_learning.core.atomic import write_atomic
 from robot_learning.core.errors import UsageError
-from robot_learning.run import provenance
+from robot_learning.run import provenance, resolved
 from robot_learning.run.experiment import Experiment, as_mapping
 from robot_learning.run.records import Final, Iteration, added, chosen, rate, rejected
 from robot_learning.run.tasks import load_task
@@ -112,7 +112,10 @@ def counts(iterations: Sequence[Iteration], final: Final | None) -> dict[str, in
 
 
 def write(run: Path, content: dict[str, Any]) -> None:
-    """summary.json in the run folder, whole or not at all."""
+    """summary.json in the run folder, whole or not at all, with the values of robot, task and cameras that the run was made with."""
+    if (run / resolved.NAME).is_file():
+        files = {file: values for file, values in resolved.load(run).items() if file != "experiment"}
+        content = {**content, "config": {**content["config"], "resolved": files}}
     write_atomic(run / NAME, (json.dumps(finite(content), indent=1, allow_nan=False) + "\n").encode())
 
 
