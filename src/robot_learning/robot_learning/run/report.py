@@ -17,6 +17,7 @@ NAME = "report.html"
 Strip = tuple[str, list[tuple[int, bytes]]]
 STATES = {True: ("good", "learned"), False: ("bad", "not learned")}
 KINDS = {"local": "local controllers", "policy": "global policy"}
+GATE = ("gate.passed", "gate.changed", "gate.refused")  # every command is one of them; the other counts say why
 SPLITS = {"train": "training", "heldout": "held-out"}
 
 
@@ -157,14 +158,22 @@ def _times(s: dict[str, Any]) -> str:
 def _gate(s: dict[str, Any]) -> str:
     if not s["counts"]:
         return ""
-    gate = s["gate"]
-    first = ["gate.passed", "gate.changed", "gate.refused"]
-    names = [*(name for name in first if name in gate), *(name for name in gate if name not in first)]
-    rows = [[escape(name.removeprefix("gate.")), f"{gate[name]:,}"] for name in names]
+    gate = {**dict.fromkeys(GATE, 0), **s["gate"]}
+    rows = [[escape(name.removeprefix("gate.")), f"{n:,}"] for name, n in gate.items()]
     others = [[escape(name), f"{n:,}"] for name, n in s["counts"].items() if name not in gate]
     more = f"<details><summary>Other counts</summary>{_table(['count', ''], others, 1)}</details>" if others else ""
-    note = "<p>Commands of all episodes, evaluation included: how many passed as they were, how many were changed or refused, and why.</p>"
-    return _section("Safety gate", note + _table(["kind", "commands"], rows, 1) + more)
+    return _section("Safety gate", f"<p>{_verdict(*(gate[name] for name in GATE))}</p>" + _table(["kind", "commands"], rows, 1) + more)
+
+
+def _verdict(passed: int, changed: int, refused: int) -> str:
+    """What the gate did in all episodes, in a sentence."""
+    total = passed + changed + refused
+    if not total:
+        return "No command went through the gate."
+    if passed == total:
+        return f"No interventions: all {total:,} commands, those of evaluations included, passed as they were."
+    parts = [f"{n:,} ({100 * n / total:.2g} %) {verb}" if n else f"none {verb}" for n, verb in ((changed, "changed"), (refused, "refused"))]
+    return f"Of {total:,} commands, those of evaluations included, {passed:,} passed as they were; {' and '.join(parts)}."
 
 
 def _refused(s: dict[str, Any]) -> str:
