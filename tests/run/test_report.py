@@ -3,6 +3,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from datetime import datetime
 from html import unescape
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -78,6 +79,43 @@ def test_a_chart_keeps_all_points_inside(values, log):
         assert 0 <= float(x) <= 440
         assert 0 <= float(y) <= 270
     assert "nan" not in figure
+
+
+def test_equal_curves_do_not_hide_each_other():
+    line = Line("x", [1, 2], [1.0, 1.0])
+    figure = draw(Chart("title", "x", "y", [line, line, line]))
+    widths = [float(w) for w in re.findall(r'<polyline[^>]*stroke-width="([\d.]+)"', figure)]
+    assert len(widths) == 3
+    assert widths == sorted(set(widths), reverse=True)
+    radii = [float(r) for r in re.findall(r'r="([\d.]+)"', figure)]
+    assert len(set(radii)) == 3
+
+
+def test_labels_of_marks_lie_beside_the_curves_and_not_on_each_other():
+    line = Line("x", [1, 2], [0.0, 10.0])
+    figure = draw(Chart("title", "x", "y", [line], marks=[("one", 5.0), ("two", 5.01), ("three", 5.0)]))
+    labels = sorted((float(y), float(x)) for x, y in re.findall(r'class="mark" x="([\d.]+)" y="([\d.]+)"', figure))
+    right = max(float(x) for x in re.findall(r'cx="([\d.]+)"', figure) if float(x) < 440)
+    assert len(labels) == 3
+    assert all(x > right for _, x in labels)
+    assert all(below - above >= 12 for (above, _), (below, _) in pairwise(labels))
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({}, "No command went through the gate."),
+        ({"gate.passed": 1200}, "No interventions: all 1,200 commands"),
+        ({"gate.passed": 90, "gate.changed": 10, "gate.barrier": 10}, "10 (10 %) changed and none refused."),
+        ({"gate.passed": 90, "gate.refused": 10}, "none changed and 10 (10 %) refused."),
+    ],
+)
+def test_the_gate_says_what_it_did_even_if_that_is_nothing(run, counts, said):
+    page = report.page(summary.load(run) | {"gate": counts, "counts": {**counts, "simulator.commands": 1}}, [])
+    text = re.sub(r"<[^>]+>", "|", page)
+    assert said in text
+    for name in ("passed", "changed", "refused"):
+        assert f"|{name}||{counts.get('gate.' + name, 0):,}|" in text
 
 
 def test_a_png_holds_the_image_bit_by_bit(tmp_path):

@@ -7,7 +7,26 @@ from typing import NamedTuple
 
 WIDTH, HEIGHT = 440, 270
 LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 60
-COLOURS = ("#1763b6", "#c2571a", "#2c7d4f", "#7b4fa3", "#5a6270")
+CHARACTER = 6.3  # pixels, about, of a label
+LINE = 14  # pixels from label to label
+
+
+class Look(NamedTuple):
+    """How a curve is drawn: those that follow are thinner and have gaps, so that equal curves do not hide each other."""
+
+    colour: str
+    width: float
+    dashes: str
+    radius: float
+
+
+LOOKS = (
+    Look("#6aa5e0", 4.4, "none", 5.2),
+    Look("#c2571a", 2.2, "9 6", 3.7),
+    Look("#14532d", 1.7, "3 3", 2.2),
+    Look("#7b4fa3", 1.4, "12 3 2 3", 2.0),
+    Look("#5a6270", 1.2, "1 3", 1.8),
+)
 
 
 class Line(NamedTuple):
@@ -21,7 +40,7 @@ class Line(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """What is drawn. `marks` are horizontal dashed lines with a label."""
+    """What is drawn. `marks` are horizontal dashed lines with a label in the right margin."""
 
     title: str
     x_label: str
@@ -37,12 +56,13 @@ class _Axes(NamedTuple):
     x: tuple[float, float]
     y: tuple[float, float]
     log: bool
+    right: float  # margin, pixels
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         low, high = self.y
         part = (log10(y) - log10(low)) / (log10(high) - log10(low)) if self.log else (y - low) / (high - low)
         across = (x - self.x[0]) / (self.x[1] - self.x[0])
-        return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM)
+        return LEFT + across * (WIDTH - LEFT - self.right), HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM)
 
 
 def draw(chart: Chart) -> str:
@@ -50,7 +70,7 @@ def draw(chart: Chart) -> str:
     axes = _axes(chart)
     parts = [*_grid(chart, axes), *_marks(chart, axes)]
     for i, line in enumerate(chart.lines):
-        parts += _curve(line, axes, COLOURS[i % len(COLOURS)])
+        parts += _curve(line, axes, LOOKS[i % len(LOOKS)])
     parts += _legend(chart)
     title = escape(chart.title)
     return (
@@ -71,13 +91,14 @@ def _axes(chart: Chart) -> _Axes:
     low, high = (min(ys), max(ys)) if ys else (1.0, 10.0)
     x_low, x_high = (min(xs), max(xs)) if xs else (0.0, 1.0)
     x = (x_low, x_high) if x_high > x_low else (x_low - 0.5, x_low + 0.5)
+    right = max([RIGHT, *(10 + CHARACTER * len(label) for label, y in chart.marks if _usable(y, chart.log))])
     if chart.log:
         bottom, top = floor(log10(max(low, chart.y_from or low))), ceil(log10(high))
-        return _Axes(x, (10.0**bottom, 10.0 ** max(top, bottom + 1)), True)
+        return _Axes(x, (10.0**bottom, 10.0 ** max(top, bottom + 1)), True, right)
     low = low if chart.y_from is None else chart.y_from
     high = high if chart.y_to is None else chart.y_to
     step = _step(low, high)
-    return _Axes(x, (floor(low / step + 1e-9) * step, max(ceil(high / step - 1e-9), floor(low / step + 1e-9) + 1) * step), False)
+    return _Axes(x, (floor(low / step + 1e-9) * step, max(ceil(high / step - 1e-9), floor(low / step + 1e-9) + 1) * step), False, right)
 
 
 def _step(low: float, high: float) -> float:
@@ -100,14 +121,14 @@ def _grid(chart: Chart, axes: _Axes) -> list[str]:
     parts = []
     for y in _ticks(axes):
         _, v = axes.at(axes.x[0], y)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{v:.1f}" y2="{v:.1f}"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{v + 4:.1f}" text-anchor="end">{y:.4g}</text>')
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - axes.right:.1f}" y1="{v:.1f}" y2="{v:.1f}"/>')
+        parts.append(f'<text x="{LEFT - 9}" y="{v + 4:.1f}" text-anchor="end">{y:.4g}</text>')
     first, last = ceil(axes.x[0]), floor(axes.x[1])
     stride = max(1, ceil((last - first + 1) / 10))
     for x in range(first, last + 1, stride):
         u, v = axes.at(x, axes.y[0])
         parts.append(f'<text x="{u:.1f}" y="{v + 17:.1f}" text-anchor="middle">{x}</text>')
-    middle = (LEFT + WIDTH - RIGHT) / 2
+    middle = (LEFT + WIDTH - axes.right) / 2
     parts.append(f'<text x="{middle:.0f}" y="{HEIGHT - BOTTOM + 33}" text-anchor="middle">{escape(chart.x_label)}</text>')
     height = (TOP + HEIGHT - BOTTOM) / 2
     parts.append(f'<text transform="translate(11 {height:.0f}) rotate(-90)" text-anchor="middle">{escape(chart.y_label)}</text>')
@@ -116,36 +137,44 @@ def _grid(chart: Chart, axes: _Axes) -> list[str]:
 
 def _marks(chart: Chart, axes: _Axes) -> list[str]:
     parts = []
-    for label, y in chart.marks:
-        if _usable(y, chart.log):
-            u, v = axes.at(axes.x[1], y)
-            parts.append(f'<line class="mark" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{v:.1f}" y2="{v:.1f}"/>')
-            below = any(other > y for _, other in chart.marks)  # two labels do not lie upon each other
-            parts.append(f'<text class="mark" x="{u - 3:.1f}" y="{v + (13 if below else -4):.1f}" text-anchor="end">{escape(label)}</text>')
+    lowest = float(TOP)  # labels go down the margin and leave each other a line
+    for label, y in sorted(chart.marks, key=lambda mark: -mark[1]):
+        if not _usable(y, chart.log):
+            continue
+        u, v = axes.at(axes.x[1], y)
+        parts.append(f'<line class="mark" x1="{LEFT}" x2="{u:.1f}" y1="{v:.1f}" y2="{v:.1f}"/>')
+        beside = max(v + 4, lowest)
+        parts.append(f'<text class="mark" x="{u + 6:.1f}" y="{beside:.1f}">{escape(label)}</text>')
+        lowest = beside + LINE
     return parts
 
 
-def _curve(line: Line, axes: _Axes, colour: str) -> list[str]:
+def _curve(line: Line, axes: _Axes, look: Look) -> list[str]:
     parts = []
     if line.low is not None and line.high is not None:
         floor_y = axes.y[0]
         upper = [axes.at(x, max(y, floor_y)) for x, y in zip(line.x, line.high, strict=True) if _usable(y, axes.log)]
         lower = [axes.at(x, max(y, floor_y)) for x, y in zip(line.x, line.low, strict=True) if isfinite(y)]
         points = " ".join(f"{u:.1f},{v:.1f}" for u, v in upper + lower[::-1])
-        parts.append(f'<polygon points="{points}" fill="{colour}" opacity="0.13"/>')
+        parts.append(f'<polygon points="{points}" fill="{look.colour}" opacity="0.13"/>')
     points_uv = [axes.at(x, max(y, axes.y[0]) if axes.log else y) for x, y in zip(line.x, line.y, strict=True) if _usable(y, axes.log)]
     path = " ".join(f"{u:.1f},{v:.1f}" for u, v in points_uv)
-    parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round"/>')
-    return parts + [f'<circle cx="{u:.1f}" cy="{v:.1f}" r="2.8" fill="{colour}"/>' for u, v in points_uv]
+    parts.append(f'<polyline points="{path}" fill="none" {_stroke(look)} stroke-linejoin="round"/>')
+    return parts + [f'<circle cx="{u:.1f}" cy="{v:.1f}" r="{look.radius}" fill="{look.colour}"/>' for u, v in points_uv]
+
+
+def _stroke(look: Look) -> str:
+    return f'stroke="{look.colour}" stroke-width="{look.width}" stroke-dasharray="{look.dashes}"'
 
 
 def _legend(chart: Chart) -> list[str]:
-    parts, u, v = [], float(LEFT), HEIGHT - 8
+    parts, u, v = [], 30.0, HEIGHT - 8
     if len(chart.lines) < 2:
         return []
     for i, line in enumerate(chart.lines):
-        colour = COLOURS[i % len(COLOURS)]
-        parts.append(f'<circle cx="{u + 5:.0f}" cy="{v - 4}" r="4" fill="{colour}"/>')
-        parts.append(f'<text x="{u + 13:.0f}" y="{v}">{escape(line.label)}</text>')
-        u += 24 + 6.3 * len(line.label)
+        look = LOOKS[i % len(LOOKS)]
+        parts.append(f'<line x1="{u:.0f}" x2="{u + 26:.0f}" y1="{v - 4}" y2="{v - 4}" {_stroke(look)}/>')
+        parts.append(f'<circle cx="{u + 13:.0f}" cy="{v - 4}" r="{look.radius}" fill="{look.colour}"/>')
+        parts.append(f'<text x="{u + 31:.0f}" y="{v}">{escape(line.label)}</text>')
+        u += 41 + 5.6 * len(line.label)
     return parts
