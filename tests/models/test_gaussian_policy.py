@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.models.gaussian_policy import GaussianPolicy, misfit
 
 
 def policy(seed=0, dx=32, du=7):
@@ -57,3 +57,21 @@ def test_the_manifest_lists_all_arrays():
     manifest = policy().manifest("fr3", "effort", "reach", 20.0, ["q0"], [1.0] * 7)
     assert manifest["arrays"]["layer0.weight"] == {"shape": [40, 32], "dtype": "float32"}
     assert set(manifest["arrays"]) == set(policy().state())
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, ""),
+        ({"task": "another"}, ""),
+        ({"observation": ["q0", "q2"]}, "manifest: observation: number 1 is 'q2', expected 'q1'"),
+        ({"observation": ["q0"]}, "manifest: observation: 1 numbers; 2 are expected"),
+        ({"observation": None}, "manifest: observation: missing; 2 are expected"),
+        ({"rate_hz": 10.0}, "manifest: rate_hz is 10.0, expected 20.0"),
+        ({"camera": "ab12"}, ""),
+        ({"camera": "cd34"}, "manifest: camera is 'cd34'; no camera in config/cameras has this hash; there is front"),
+    ],
+)
+def test_a_policy_for_something_else_is_named(change, expected):
+    manifest = policy().manifest("fr3", "effort", "reach", 20.0, ["q0", "q1"], [1.0] * 7) | change
+    assert misfit(manifest, ["q0", "q1"], 20.0, {"front": "ab12"}) == expected

@@ -172,3 +172,37 @@ def test_policy_takes_good_weights_between_episodes_and_refuses_bad_ones(start, 
     x, command = stage.answer(3)
     assert np.array_equal(command.values, two.act(x) * MODE.action_scale)
     assert (tmp_path / "policies" / "global.safetensors").read_bytes() == packed(two, 2)
+
+
+@pytest.mark.parametrize("task", ["reach", ""])
+def test_a_policy_for_other_observations_is_refused_by_name(start, peer, task):
+    process = start("policy", robot="fr3", clock="lockstep", **({"task": task} if task else {}))
+    stage = Stage(peer, "policy")
+    parts = peer.node.create_publisher(WeightsPart, "/policy_weights", qos.WEIGHTS)
+    peer.matched(parts)
+    good, version = GaussianPolicy.initial(DX, 7, 1), 1
+
+    def send(**change):
+        for part in weights.split(packed(good, version, **change), "global", version):
+            parts.publish(messages.to_weights_part(part))
+
+    def says(text):
+        return peer.until(lambda: text in stage.prepare("policy", "global", version).message, 5.0)
+
+    send()
+    assert peer.until(lambda: stage.prepare("policy", "global", 1).ok, 5.0)
+    stage.finish()
+    for change, text in (
+        ({"observation": layout(TASK, 7)[::-1]}, "observation: number 0 is 'velocity2.z', expected 'q0'"),
+        ({"rate_hz": 10.0}, "rate_hz is 10.0, expected 20.0"),
+        ({"camera": "0" * 64}, "no camera in config/cameras has this hash"),
+    ):
+        version += 1
+        send(**change)
+        if task:  # the old one stays
+            assert peer.until(lambda count=version - 1: stage.finish().get("weights_manifest") == count, 5.0)
+            assert stage.prepare("policy", "global", 1).ok
+            stage.finish()
+        else:
+            assert says(text)
+    assert process.poll() is None

@@ -5,6 +5,7 @@ order, so that every process on a machine computes the same action.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -79,9 +80,16 @@ class GaussianPolicy:
         return cls(layers, *(tensors[name].astype(float) for name in ("center", "scale", "covariance")))
 
     def manifest(
-        self, robot: str, mode: str, task: str, rate_hz: float, observation: Sequence[str], action_scale: Sequence[float]
+        self,
+        robot: str,
+        mode: str,
+        task: str,
+        rate_hz: float,
+        observation: Sequence[str],
+        action_scale: Sequence[float],
+        camera: str = "",
     ) -> dict[str, object]:
-        """What a user of the weights has to know and check; a plain value for JSON."""
+        """What a user of the weights has to know and check; a plain value for JSON. `camera`: hash of the one that it sees through."""
         return {
             "kind": "gaussian_policy",
             "robot": robot,
@@ -90,6 +98,23 @@ class GaussianPolicy:
             "rate_hz": rate_hz,
             "observation": list(observation),
             "action_scale": list(action_scale),
-            "camera": "",  # the hash of the camera that the policy sees through; none here
+            "camera": camera,
             "arrays": {name: {"shape": list(array.shape), "dtype": str(array.dtype)} for name, array in self.state().items()},
         }
+
+
+def misfit(manifest: Mapping[str, Any], observation: Sequence[str], rate_hz: float, cameras: Mapping[str, str]) -> str:
+    """Why a policy cannot act on these observations at this rate, Hz, with cameras of these hashes; empty if it can."""
+    seen = manifest.get("observation")
+    if not isinstance(seen, list) or len(seen) != len(observation):
+        found = f"{len(seen)} numbers" if isinstance(seen, list) else "missing"
+        return f"manifest: observation: {found}; {len(observation)} are expected"
+    for i, (theirs, ours) in enumerate(zip(seen, observation, strict=True)):
+        if theirs != ours:
+            return f"manifest: observation: number {i} is {theirs!r}, expected {ours!r}"
+    if manifest.get("rate_hz") != rate_hz:
+        return f"manifest: rate_hz is {manifest.get('rate_hz')!r}, expected {rate_hz!r}"
+    camera = manifest.get("camera")
+    if camera != "" and camera not in cameras.values():
+        return f"manifest: camera is {str(camera)[:12]!r}; no camera in config/cameras has this hash; there is {', '.join(cameras)}"
+    return ""

@@ -7,20 +7,33 @@ one is counted and logged, and the old policy stays.
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from robot_learning_interfaces.msg import PolicyVersion, WeightsPart
 from robot_learning_interfaces.srv import PrepareEpisode
 
 from robot_learning.core.errors import UsageError, WorkFailed
 from robot_learning.models import weights
-from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.models.gaussian_policy import GaussianPolicy, misfit
 from robot_learning.nodes import messages, qos
 from robot_learning.nodes.actor import ActorNode
 from robot_learning.nodes.spin import run
 from robot_learning.run.actor import Act, network
+from robot_learning.run.config import available
+from robot_learning.run.resolved import cameras
+from robot_learning.run.tasks import load_task
 from robot_learning.tasks.description import TaskConfig
+from robot_learning.tasks.state import layout
 
 POLICIES = 16  # names that are kept apart; each has its own rising versions
+
+
+class Loaded(NamedTuple):
+    """One version of a policy."""
+
+    version: int
+    policy: GaussianPolicy
+    manifest: weights.Manifest
 
 
 class Policy(ActorNode):
@@ -31,8 +44,10 @@ class Policy(ActorNode):
         mode = self.robot.modes[self.mode]
         self._expected = {"robot": self.robot.name, "mode": self.mode, "action_scale": list(mode.action_scale)}
         self._assemblers: dict[str, weights.Assembler] = {}
-        self._loaded: dict[str, tuple[int, GaussianPolicy]] = {}
-        self._waiting: dict[str, tuple[int, GaussianPolicy]] = {}  # arrived during an episode
+        self._declared = load_task(self.given.task) if self.given.task else None
+        self._cameras = {name: camera["sha256"] for name, camera in cameras(available("cameras")).items()}
+        self._loaded: dict[str, Loaded] = {}
+        self._waiting: dict[str, Loaded] = {}  # arrived during an episode
         self._announced: dict[str, int] = {}
         self.refused: Counter[str] = Counter()
         self.create_subscription(WeightsPart, "/policy_weights", self._on_part, qos.WEIGHTS)
@@ -60,12 +75,18 @@ class Policy(ActorNode):
             policy = GaussianPolicy.from_state(update.tensors)
         except ValueError as error:  # LinAlgError of the covariance is one, too
             raise weights.Refused("tensor", f"{update.policy}:{update.version}: {error}") from None
+        found = self._misfit(update.manifest, self._declared) if self._declared is not None else ""
+        if found:
+            raise weights.Refused("manifest", f"{update.policy}:{update.version}: {found}")
         if self.given.run_dir:
             folder = Path(self.given.run_dir) / "policies"
             folder.mkdir(parents=True, exist_ok=True)
             weights.store(folder / f"{update.policy}.safetensors", update.data)
-        self._waiting[update.policy] = (update.version, policy)
+        self._waiting[update.policy] = Loaded(update.version, policy, update.manifest)
         self._swap()
+
+    def _misfit(self, manifest: weights.Manifest, task: TaskConfig) -> str:
+        return misfit(manifest, layout(task, len(self.robot.joints)), task.rate_hz, self._cameras)
 
     def _swap(self) -> None:
         """New versions take over, unless an episode runs."""
@@ -81,13 +102,16 @@ class Policy(ActorNode):
     def choose(self, request: PrepareEpisode.Request, task: TaskConfig) -> tuple[Act, str]:
         """The loaded policy with the request's name and version."""
         self._swap()
-        version, policy = self._loaded.get(request.id, (0, None))
+        version, policy, manifest = self._loaded.get(request.id, (0, None, {}))
         if request.controller != "policy" or policy is None or version != request.version:
             there = f"version {version}" if policy else "no version"
             announced = self._announced.get(request.id)
             note = f"; version {announced} is announced" if announced is not None else ""
             raise UsageError(f"{request.controller} {request.id!r} version {request.version} is not loaded ({there}{note})")
         self.fits(f"policy {request.id!r}", task, len(policy.center), policy.covariance.shape[0])
+        found = self._misfit(manifest, task)
+        if found:
+            raise UsageError(f"policy {request.id!r} version {version} in task {task.name}: {found}")
         return network(policy), f"{request.id}:{version}"
 
     def counts(self) -> dict[str, int]:
