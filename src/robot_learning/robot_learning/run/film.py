@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_learning.core.atomic import write_atomic
+from robot_learning.core.types import Array
 from robot_learning.data.bag_reader import Bag
 from robot_learning.robots.bullet_arm import BulletArm
 from robot_learning.robots.camera import CameraConfig
@@ -18,7 +19,8 @@ from robot_learning.run.experiment import Evaluation
 from robot_learning.run.png import encode
 from robot_learning.run.setting import Setting
 
-PICTURES = 6
+PICTURES = 4
+ROUND_S = 0.1  # pictures are taken at multiples of it
 CAMERA = "overview"
 GAP = 4  # pixels
 
@@ -32,7 +34,7 @@ def make(run: Path, setting: Setting, plans: Sequence[Plan], episodes: Sequence[
     for i in choose(plans, wanted.film):
         folder = run / "film" / f"{plans[i].controller}-{plans[i].request.condition.name}"
         folder.mkdir(parents=True)
-        steps = moments(len(episodes[i].recording.positions) - 1)
+        steps = moments(setting.chain.pose(episodes[i].recording.positions)[:, :3, 3], setting.task.rate_hz)
         images = seen(episodes[i], plans[i].request.cameras, steps) or drawn(setting, wanted, plans[i], episodes[i], steps)
         for step, image in zip(steps, images, strict=True):
             write_atomic(folder / f"{round(1000 * step / setting.task.rate_hz):06d}.png", encode(image), fsync=False)
@@ -53,9 +55,18 @@ def choose(plans: Sequence[Plan], count: int) -> list[int]:
     return order[:count]
 
 
-def moments(last: int) -> list[int]:
-    """Steps between the first and the last, more of them early, when the arm moves."""
-    return sorted({round(last * (k / (PICTURES - 1)) ** 2.5) for k in range(PICTURES)})
+def moments(path: Array, rate_hz: float) -> list[int]:
+    """The first step, the last, and between them those at round times that divide the tool's path (T + 1, 3), in m, most evenly."""
+    last = len(path) - 1
+    way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
+    rounded = {round(k * ROUND_S * rate_hz) for k in range(1, int(last / (ROUND_S * rate_hz)) + 1)}
+    free = sorted(step for step in rounded if 0 < step < last) or list(range(1, last))
+    steps = {0, last}
+    for part in np.linspace(0.0, way[-1], PICTURES)[1:-1]:
+        free = [step for step in free if step not in steps]
+        if free:
+            steps.add(min(free, key=lambda step: (abs(way[step] - part), step)))
+    return sorted(steps)
 
 
 def seen(episode: Episode, cameras: Sequence[str], steps: Sequence[int]) -> list[Image]:
