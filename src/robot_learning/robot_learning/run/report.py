@@ -14,6 +14,8 @@ from robot_learning.run.report_charts import charts
 from robot_learning.run.report_style import STYLE
 
 NAME = "report.html"
+SHORT = 250  # characters of a mapping that is shown without folding it
+FOLDS = 2  # levels of mappings that fold
 Strip = tuple[str, list[tuple[int, bytes]]]
 STATES = {True: ("good", "learned"), False: ("bad", "not learned")}
 KINDS = {"local": "local controllers", "policy": "global policy"}
@@ -112,12 +114,18 @@ def _film(strips: Sequence[Strip]) -> str:
         controller, _, condition = name.partition("-")
         label = f"{KINDS.get(controller, controller)}, {condition}"
         rows.append(f'<figure><figcaption>{escape(label)}</figcaption><div class="strip">{shown}</div></figure>')
-    return _section("The last iterate, from start to end", "".join(rows))
+    note = "<p>From the start to the end, at about equal parts of the way of the tool.</p>" if rows else ""
+    return _section("The last iterate, from start to end", note + "".join(rows))
 
 
 def _picture(ms: int, image: bytes) -> str:
     source = base64.b64encode(image).decode()
-    return f'<div><img alt="the arm after {ms} ms" src="data:image/png;base64,{source}"><small>{ms / 1000:g} s</small></div>'
+    time = _time(ms)
+    return f'<div style="max-width:none"><img alt="the arm after {time}" src="data:image/png;base64,{source}"><small>{time}</small></div>'
+
+
+def _time(ms: int) -> str:
+    return f"{ms / 1000:.{1 if ms % 100 == 0 else 2}f} s"
 
 
 def _conditions(s: dict[str, Any]) -> str:
@@ -190,6 +198,18 @@ def _origin(s: dict[str, Any]) -> str:
     facts = [["commit", commit], ["seed", str(s["seed"])], ["seed of the conditions", str(s["condition_seed"])]]
     facts += [[escape(name), escape(version)] for name, version in s["versions"].items()]
     facts.append(["cores", str(s["machine"]["cores"])])
-    config = escape(yaml.safe_dump(s["config"], sort_keys=False))
-    body = f"<details><summary>Resolved configuration</summary><pre>{config}</pre></details>"
-    return _section("Where it comes from", _table(["", ""], facts) + body)
+    return _section("Where it comes from", _table(["", ""], facts) + _mapping("Resolved configuration", s["config"]))
+
+
+def _mapping(title: str, values: dict[str, Any], depth: int = 0) -> str:
+    """Values to fold out; long mappings among them, such as those of a robot, fold out by themselves."""
+    long = {name: value for name, value in values.items() if isinstance(value, dict) and depth < FOLDS and len(_yaml(value)) > SHORT}
+    short = {name: value for name, value in values.items() if name not in long}
+    text = f"<pre>{escape(_yaml(short))}</pre>" if short else ""
+    parts = "".join(_mapping(str(name), value, depth + 1) for name, value in long.items())
+    inset = ' style="margin-left:1rem"' if depth else ""
+    return f"<details{inset}><summary>{escape(title)}</summary>{text}{parts}</details>"
+
+
+def _yaml(values: dict[str, Any]) -> str:
+    return str(yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=100, allow_unicode=True))
