@@ -16,6 +16,15 @@ from robot_learning.run.tasks import load_task
 
 FORMAT = 1
 NAME = "summary.json"
+FIELDS: dict[str, type | tuple[type, ...]] = {  # what readers of a summary rely on
+    **dict.fromkeys(("experiment", "robot", "task", "algorithm", "through", "state", "ending", "started"), str),
+    **dict.fromkeys(("seconds", "success", "thresholds", "gate", "counts", "config", "versions", "machine"), dict),
+    **dict.fromkeys(("notes", "iterations", "rejected"), list),
+    **dict.fromkeys(("seed", "condition_seed", "samples_per_condition"), int),
+    "wall_s": (int, float),
+    "learned": (bool, type(None)),
+    "final": (dict, type(None)),
+}
 
 
 def summarize(
@@ -130,6 +139,11 @@ def load(run: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {error}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UsageError(f"{path}: format: {FORMAT} is expected")
+    for field, kinds in FIELDS.items():
+        if field not in content or not isinstance(content[field], kinds):
+            found = repr(content[field])[:40] if field in content else "missing"
+            allowed = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+            raise UsageError(f"{path}: {field}: {found}; {allowed.replace('NoneType', 'null')} is expected")
     return content
 
 
