@@ -1,3 +1,4 @@
+import json
 import resource
 from dataclasses import replace
 from datetime import datetime
@@ -8,10 +9,12 @@ from fake_runner import FakeRunner  # tests/run/conftest.py puts this folder on 
 
 from robot_learning.algorithms import local_gps
 from robot_learning.core.errors import UsageError, WorkFailed
-from robot_learning.run import checkpoints, experiment, folder, summary
+from robot_learning.run import checkpoints, domains, experiment, folder, preflight, report, summary, train_command
+from robot_learning.run.evaluate_command import evaluate_run
 from robot_learning.run.records import Iteration, Outcome, Update
 from robot_learning.run.setting import prepare
 from robot_learning.run.train import Trainer, best_iteration
+from robot_learning.run.train_command import begin, go_on, record_start
 
 SMALL = ["conditions.train=2", "rollouts=3", "iterations=3", "evaluation.film=0", "local.mixture_components=2"]
 POLICY = [*SMALL, "conditions.heldout=1", "fit.steps=30", "hidden=[8]"]
@@ -183,3 +186,82 @@ def test_costs_of_a_run_are_those_of_its_episodes(tmp_path):
     content = Trainer(run, runner, "process").train()
     expected = np.mean([np.sum(e.cost) for e in episodes[0][:3]])
     assert content["iterations"][0]["costs"]["train-0"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_error_of_the_program_is_told_in_the_summary(tmp_path):
+    def break_down(_):
+        raise ZeroDivisionError("by nothing")
+
+    run, runner = make(tmp_path / "run", before=break_down)
+    with pytest.raises(ZeroDivisionError):
+        Trainer(run, runner, "process").train()
+    content = summary.load(run)
+    assert content["state"] == "failed"
+    assert content["ending"].startswith("an error of the program: ZeroDivisionError: by nothing")
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_a_checkpoint_with_a_shortened_log_is_named(tmp_path, kept):
+    run, runner = make(tmp_path / "run")
+    Trainer(run, runner, "process").train()
+    path = run / "checkpoints" / "003" / checkpoints.INDEX
+    index = json.loads(path.read_text())
+    del index["digest"]
+    index["iterations"] = index["iterations"][:kept]
+    path.write_text(json.dumps({**index, "digest": checkpoints._digest(index)}))
+    for use in (lambda: evaluate_run(run, None, None), lambda: go_on(run, (), (), "process", None)):
+        with pytest.raises(UsageError, match=r"003/checkpoint.json: "):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda content: {"format": 1}, "experiment: missing; str is expected"),
+        (lambda content: {**content, "iterations": None}, "iterations: None; list is expected"),
+        (lambda content: {**content, "final": []}, r"final: \[\]; dict or null is expected"),
+        (lambda content: {**content, "format": 7}, "format: 1 is expected"),
+        (lambda content: [], "format: 1 is expected"),
+    ],
+)
+def test_a_summary_without_what_readers_need_is_named(tmp_path, change, expected):
+    run, _ = make(tmp_path / "run")
+    record_start(run, "process")
+    content = summary.load(run)
+    (run / summary.NAME).write_text(json.dumps(change(content)))
+    with pytest.raises(UsageError, match=rf"summary.json: {expected}"):
+        report.write(run)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [("RMW_IMPLEMENTATION", "rmw_nothing", "RMW_IMPLEMENTATION=rmw_nothing: not installed"), ("ROS_DOMAIN_ID", "102", "0 to 101")],
+)
+def test_what_cannot_start_leaves_no_folder(tmp_path, monkeypatch, variable, value, expected):
+    monkeypatch.setattr(preflight, "find_spec", lambda name: name)
+    monkeypatch.setattr(preflight, "check_shared_memory", lambda count: None)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError, match=expected):
+        begin("reach_local", (), (), tmp_path / "run", "ros", None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_busy_domain_leaves_no_folder_and_names_the_option(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(preflight, "check_ros", lambda: None)
+    monkeypatch.setattr(preflight, "check_shared_memory", lambda count: None)
+    with domains.hold(14, "a test"), pytest.raises(UsageError, match=r"ROS domain 14 is busy: .* runs a test; .*--domain"):
+        begin("reach_local", (), (), tmp_path / "run", "ros", 14)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_start_that_fails_after_all_is_told_in_the_summary(tmp_path, monkeypatch):
+    made, _ = make(tmp_path / "run")
+
+    def break_down(*_):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(train_command, "through_ros", break_down)
+    with pytest.raises(OSError, match="Too many"):
+        train_command.run(made, "ros", None)
+    assert (summary.load(made)["state"], summary.load(made)["ending"]) == ("failed", "operating system: Too many open files")

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import traceback
 from datetime import datetime
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from robot_learning.core.errors import UsageError, WorkFailed
 from robot_learning.nodes import parameters
 from robot_learning.nodes.through_ros import ThroughRos
 from robot_learning.run import experiment, folder
+from robot_learning.run.explain import debugging, exit_code, explain
 from robot_learning.run.interrupts import terminate_like_interrupt
 from robot_learning.run.setting import prepare
 from robot_learning.run.train import Trainer
+from robot_learning.run.train_command import record_failure
 
 INTERRUPTED = 130  # exit code, as shells use it for Ctrl-C
 
@@ -27,11 +29,15 @@ def work(node: Node) -> None:
     given = parameters.declare(node, "config_file", optional=("run_dir",))
     file, where = given.config_file, given.run_dir
     run = folder.adopt(file, Path(where)) if where else folder.create(experiment.load(file), None, datetime.now())
-    runner = ThroughRos(node, prepare(folder.read_experiment(run)))
     try:
-        Trainer(run, runner, "ros").train()
-    finally:
-        runner.close()
+        runner = ThroughRos(node, prepare(folder.read_experiment(run)))
+        try:
+            Trainer(run, runner, "ros").train()
+        finally:
+            runner.close()
+    except Exception as error:
+        record_failure(run, error)
+        raise
 
 
 def main() -> None:
@@ -48,9 +54,11 @@ def main() -> None:
             node.destroy_node()
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except (UsageError, WorkFailed) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
-        code = 2 if isinstance(error, UsageError) else 1
+    except Exception as error:  # noqa: BLE001 (the last place to turn it into one line)
+        print(f"error: {explain(error)}", file=sys.stderr, flush=True)
+        code = exit_code(error)
+        if debugging():
+            traceback.print_exc()
     finally:
         rclpy.try_shutdown()
     sys.exit(code)

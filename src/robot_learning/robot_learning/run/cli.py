@@ -3,8 +3,8 @@
 Commands import what they need when they run, so that --help is there at once.
 """
 
-import errno
 import os
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.core.errors import UsageError
+from robot_learning.run.explain import debugging, exit_code, explain
 
 app = typer.Typer(
     help="Robots that learn over ROS 2.",
@@ -57,11 +58,11 @@ def train(
     if resume is not None:
         if experiment is not None and ":=" not in experiment or out is not None:
             raise UsageError("--resume takes the experiment and the folder from the run; give neither EXPERIMENT nor --out")
-        folder = go_on(resume, changes, [*([experiment] if experiment else []), *names])
+        folder = go_on(resume, changes, [*([experiment] if experiment else []), *names], through.value, domain)
     elif experiment is None:
         raise UsageError("EXPERIMENT: a YAML file or a name in config/experiments is expected, or --resume RUN")
     else:
-        folder = begin(experiment, changes, names, out)
+        folder = begin(experiment, changes, names, out, through.value, domain)
     _exit(run(folder, through.value, domain))
 
 
@@ -72,7 +73,7 @@ def demo(through: ThroughOption = Through.ros, domain: Domain = None, settings: 
 
     from robot_learning.run.train_command import begin, run
 
-    folder = begin("reach_state", settings, (), Path("runs", f"demo-{datetime.now():%Y%m%d-%H%M%S}"))
+    folder = begin("reach_state", settings, (), Path("runs", f"demo-{datetime.now():%Y%m%d-%H%M%S}"), through.value, domain)
     _exit(run(folder, through.value, domain))
 
 
@@ -102,7 +103,7 @@ def up(
     remaps: Remaps = None,
     domain: Domain = None,
 ) -> None:
-    """Start a graph and keep it up until Ctrl-C. KEYs: robot, task, backend (sim), clock (realtime, lockstep)."""
+    """Start a graph and keep it up until Ctrl-C (exit 130). KEYs: robot, task, backend (sim), clock (realtime, lockstep)."""
     from robot_learning.run.up import keep_up
 
     names = list(remaps or [])
@@ -148,9 +149,11 @@ def _exit(code: int) -> None:
         raise typer.Exit(code)
 
 
-def main() -> NoReturn:
-    """The console command: all ways to fail end here, as one line and an exit code."""
+def main(interruptible: bool = False) -> NoReturn:
+    """All ways to fail end here, as one line and an exit code; `interruptible`: from now on Ctrl-C raises KeyboardInterrupt again."""
     try:
+        if interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         app(prog_name="robot-learning")
         code = 0
     except SystemExit as end:
@@ -160,22 +163,11 @@ def main() -> NoReturn:
     except BrokenPipeError:
         code = 1
     except Exception as error:  # noqa: BLE001 (the last place to turn it into one line)
-        code = 2 if isinstance(error, UsageError) else 1
+        code = exit_code(error)
         print(f"robot-learning: {explain(error)}", file=sys.stderr)
-        if os.environ.get("ROBOT_LEARNING_DEBUG"):
+        if debugging():
             raise
     _leave(code)
-
-
-def explain(error: Exception) -> str:
-    """One line for whatever went wrong."""
-    if isinstance(error, UsageError | WorkFailed):
-        return " ".join(str(error).split())
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{error.filename or 'disk'}: disk full ({error.strerror})"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'operating system'}: {error.strerror}"
-    return f"an error of the program: {type(error).__name__}: {' '.join(str(error).split())[:300]} (ROBOT_LEARNING_DEBUG=1 shows where)"
 
 
 def _leave(code: int) -> NoReturn:

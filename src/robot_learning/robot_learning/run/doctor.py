@@ -16,7 +16,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from robot_learning.core.errors import UsageError, WorkFailed
-from robot_learning.core.paths import share_dir
 from robot_learning.run import domains, preflight
 from robot_learning.run.graph import GRAPHS
 
@@ -42,26 +41,27 @@ def show(console: Console | None = None) -> bool:
     """Prints the rows; True if nothing has to be repaired."""
     rows = doctor()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("what", "state", "found", "without it"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("what", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("found, or what its lack costs", overflow="fold")
     for row in rows:
-        table.add_row(row.what, f"[{COLOURS[row.state]}]{row.state}[/]", escape(row.detail), escape(row.cost))
+        found = f"{row.detail}: {row.cost}" if row.cost else row.detail
+        table.add_row(row.what, f"[{COLOURS[row.state]}]{row.state}[/]", escape(found))
     (console or Console()).print(table)
     return all(row.state != WRONG for row in rows)
 
 
 def _mode() -> Row:
     distro = os.environ.get("ROS_DISTRO")
-    mode = f"sourced ({distro})" if distro else "wheel (ROS 2 from PyPI)"
+    mode = f"sourced ({distro})" if distro else "wheel"
     return Row("mode", OK, f"{mode}, Python {platform.python_version()} in {sys.prefix}")
 
 
 def _ros() -> Row:
-    spec = find_spec("rclpy")
-    if spec is None or spec.origin is None:
-        return Row("ROS 2", WRONG, "rclpy cannot be found", "no nodes, no topics: only --through process works; run `make setup`")
+    if find_spec("rclpy") is None:
+        return Row("ROS 2", WRONG, "rclpy cannot be found", "only --through process works; run `make setup`")
     distro = os.environ.get("ROS_DISTRO") or ("jazzy" if _version("ros-jazzy-rclpy") else "?")
-    return Row("ROS 2", OK, f"{distro}, rclpy {_version('ros-rclpy') or _version('rclpy') or '?'} in {Path(spec.origin).parent}")
+    return Row("ROS 2", OK, f"{distro}, rclpy {_version('ros-rclpy') or _version('rclpy') or '?'}")
 
 
 def _interfaces() -> Row:
@@ -71,16 +71,13 @@ def _interfaces() -> Row:
 
 
 def _rmw() -> Row:
-    chosen = os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp")
-    prefixes = [Path(prefix) for prefix in (*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix) if prefix]
-    if not any((prefix / "lib" / f"lib{chosen}.so").exists() for prefix in prefixes):
+    chosen = preflight.rmw()
+    if not preflight.has_rmw(chosen):
         return Row("RMW", WRONG, f"{chosen} is not installed", "no nodes: unset RMW_IMPLEMENTATION")
     if "fastrtps" not in chosen:
-        return Row(
-            "RMW", MISSING, chosen, "config/fastdds.xml has no effect: slow discovery, lost images; rmw_fastrtps_cpp is the tested one"
-        )
-    discovery = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST, set by the launcher")
-    return Row("RMW", OK, f"{chosen}, profile {share_dir() / 'config/fastdds.xml'}, discovery {discovery}")
+        return Row("RMW", MISSING, f"{chosen}, not the tested rmw_fastrtps_cpp", "slow discovery, lost images")
+    discovery = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE") or "LOCALHOST"  # the launcher sets it
+    return Row("RMW", OK, f"{chosen}, config/fastdds.xml, {discovery}")
 
 
 def _domain() -> Row:
@@ -102,13 +99,11 @@ def _torch() -> Row:
 
 def _gpu() -> Row:
     if not (shutil.which("nvidia-smi") or Path("/dev/nvidia0").exists()):
-        return Row("GPU", MISSING, "no NVIDIA device", "device: auto takes the CPU; everything works, large networks train slowly")
+        return Row("GPU", MISSING, "no NVIDIA device", "the CPU is taken; large networks train slowly")
     import torch  # takes a second, so only where there is something to ask
 
     if not torch.cuda.is_available():
-        return Row(
-            "GPU", MISSING, f"torch {torch.__version__} cannot use it", "the CPU is used; set TORCH_INDEX to a CUDA index of PyTorch"
-        )
+        return Row("GPU", MISSING, f"torch {torch.__version__} cannot use it", "the CPU is taken; set TORCH_INDEX to one for CUDA")
     return Row("GPU", OK, torch.cuda.get_device_name(0))
 
 
@@ -119,19 +114,19 @@ def _bullet() -> Row:
 def _planner() -> Row:
     if find_spec("moveit") is not None and find_spec("moveit.planning") is not None:
         return Row("planner", OK, "MoveIt")
-    return _package("planner", "ompl", "no planned motions around obstacles; reaching, inserting and learning do not need them")
+    return _package("planner", "ompl", "no planned motions; learning needs none")
 
 
 def _cameras() -> Row:
     devices = sorted(str(path) for path in Path("/dev").glob("video*"))
-    cost = "" if devices else "real images only from other computers; simulated cameras work"
+    cost = "" if devices else "simulated images only"
     return Row("cameras", OK if devices else MISSING, ", ".join(devices) or "no /dev/video*", cost)
 
 
 def _joystick() -> Row:
     devices = sorted(str(path) for path in Path("/dev/input").glob("js*"))
     return Row(
-        "joystick", OK if devices else MISSING, ", ".join(devices) or "no /dev/input/js*", "" if devices else "no teleoperation by joystick"
+        "joystick", OK if devices else MISSING, ", ".join(devices) or "no /dev/input/js*", "" if devices else "no teleoperation with it"
     )
 
 

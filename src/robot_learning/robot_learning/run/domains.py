@@ -26,7 +26,7 @@ def hold(domain: int, purpose: str) -> IO[str]:
     """A lock on the domain until the file is closed or the process ends; UsageError names who has it."""
     lock = _lock(domain)
     if isinstance(lock, str):
-        raise UsageError(f"ROS domain {domain} is busy: {lock}; stop it or set ROS_DOMAIN_ID to another number")
+        raise UsageError(f"ROS domain {domain} is busy: {lock}; stop it, or give a free one with --domain or ROS_DOMAIN_ID")
     lock.truncate(0)
     lock.write(f"process {os.getpid()} runs {purpose}")
     lock.flush()
@@ -40,7 +40,7 @@ def hold_free(purpose: str, domains: Iterable[int] = PRIVATE) -> tuple[int, IO[s
             return domain, hold(domain, purpose)
         except UsageError:
             continue
-    raise UsageError(f"all ROS domains of {domains} are busy; set ROS_DOMAIN_ID to a free one")
+    raise UsageError(f"all ROS domains of {domains} are busy; stop what runs there")
 
 
 def _lock(domain: int) -> IO[str] | str:

@@ -14,7 +14,7 @@ from robot_learning.run.in_process import InProcess
 from robot_learning.run.learners import ALGORITHMS, Learner
 from robot_learning.run.records import Final
 from robot_learning.run.setting import Setting, prepare
-from robot_learning.run.train import best_iteration
+from robot_learning.run.train import best_iteration, restored
 
 
 def evaluate_run(run: Path, heldout: int | None, out: Path | None) -> int:
@@ -27,7 +27,7 @@ def evaluate_run(run: Path, heldout: int | None, out: Path | None) -> int:
     if last == 0:
         raise UsageError(f"{run / 'checkpoints'}: no checkpoint to evaluate")
     learner = ALGORITHMS[experiment.algorithm](experiment, prepare(experiment))
-    log = checkpoints.load(run, last, learner.kind).iterations
+    log = restored(run, last, learner.kind).iterations
     best = best_iteration(log, "policy" if experiment.has_policy else "local")
     setting = prepare(experiment)
     runner = InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)

@@ -72,10 +72,7 @@ class Launcher:
 
     def start(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Checks, starts all nodes and waits until each is ready; on any error nothing is left running."""
-        if self._command is node_command:
-            preflight.check_nodes(self.specs)
-        preflight.check_shared_memory(len(self.specs))
-        preflight.check_disk(self.logs)
+        self.examine()
         self._lock = domains.hold(self.domain, f"the graph of {self.logs.parent}")
         try:
             self._start_warden(self._lock)
@@ -83,6 +80,15 @@ class Launcher:
         except BaseException:  # also Ctrl-C
             self.stop()
             raise
+
+    def examine(self) -> None:
+        """UsageError or WorkFailed, one line, if the graph cannot start here and now; nothing is started or made."""
+        if self._command is node_command:
+            preflight.check_nodes(self.specs)
+            preflight.check_ros()
+        preflight.check_shared_memory(len(self.specs))
+        preflight.check_disk(self.logs)
+        domains.hold(self.domain, f"the graph of {self.logs.parent}").close()
 
     def check(self) -> None:
         """UsageError or WorkFailed if an essential node ended, with its name and what it said last."""

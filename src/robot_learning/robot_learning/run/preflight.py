@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,7 @@ from robot_learning.run.graph import NodeSpec
 SHARED_MEMORY = Path("/dev/shm")
 SHARED_MIB_PER_NODE = 18  # config/fastdds.xml: a segment of 16 MiB for each process, and its ports
 DISK_FLOOR_MIB = 200
+TESTED_RMW = "rmw_fastrtps_cpp"
 
 
 def check_nodes(specs: Sequence[NodeSpec]) -> None:
@@ -23,6 +25,26 @@ def check_nodes(specs: Sequence[NodeSpec]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError(f"two nodes are called {twice[0]!r}")
+
+
+def check_ros() -> None:
+    """ROS 2, our messages and the chosen middleware are there."""
+    for module in ("rclpy", "robot_learning_interfaces"):
+        if find_spec(module) is None:
+            raise WorkFailed(f"no ROS 2 here: {module} cannot be found; run `make setup`, or train with --through process")
+    if not has_rmw(rmw()):
+        raise UsageError(f"RMW_IMPLEMENTATION={rmw()}: not installed; unset it, or name one that is, such as {TESTED_RMW}")
+
+
+def rmw() -> str:
+    """The middleware that ROS will load."""
+    return os.environ.get("RMW_IMPLEMENTATION") or TESTED_RMW
+
+
+def has_rmw(name: str) -> bool:
+    """Whether a middleware's library is where ROS looks for it."""
+    prefixes = [Path(prefix) for prefix in (*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix) if prefix]
+    return any((prefix / "lib" / f"lib{name}.so").exists() for prefix in prefixes)
 
 
 def check_shared_memory(processes: int, folder: Path = SHARED_MEMORY) -> None:

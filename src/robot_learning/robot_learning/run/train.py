@@ -2,20 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.core.errors import UsageError
 from robot_learning.models.weights import pack
 from robot_learning.run import checkpoints, film, report, summary
 from robot_learning.run.checkpoints import Checkpoint
 from robot_learning.run.episodes import Episode, EpisodeRequest, EpisodeRunner
 from robot_learning.run.evaluate import Plan, collect, evaluate, plans
 from robot_learning.run.experiment import Experiment
+from robot_learning.run.explain import explain
 from robot_learning.run.folder import read_experiment
 from robot_learning.run.interrupts import deferred
 from robot_learning.run.learners import ALGORITHMS, Learner
@@ -48,8 +49,9 @@ class Trainer:
         except KeyboardInterrupt:
             self._finish("interrupted", f"interrupted after {len(self.log)} of {self.experiment.iterations} iterations")
             raise
-        except (WorkFailed, UsageError) as error:
-            self._finish("failed", str(error))
+        except Exception as error:
+            with suppress(Exception):  # what went wrong first is what is told
+                self._finish("failed", explain(error))
             raise
         return summary.load(self.run_folder)
 
@@ -83,7 +85,7 @@ class Trainer:
         number = checkpoints.latest(self.run_folder)
         if number == 0:
             return Checkpoint(0, self.learner.start(), ())
-        return checkpoints.load(self.run_folder, number, self.learner.kind)
+        return restored(self.run_folder, number, self.learner.kind)
 
     def _load(self, state: Any, version: int) -> None:
         policy = self.learner.policy(state)
@@ -140,6 +142,15 @@ class Trainer:
         report.write(self.run_folder)
 
 
+def restored(run: Path, number: int, kind: type[Any]) -> Checkpoint:
+    """The checkpoint of an iteration, whose log has to hold all iterations up to it; UsageError names the file."""
+    found = checkpoints.load(run, number, kind)
+    if [record.iteration for record in found.iterations] != list(range(1, number + 1)):
+        path = run / "checkpoints" / f"{number:03d}" / checkpoints.INDEX
+        raise UsageError(f"{path}: iterations: {len(found.iterations)} found; the iterations 1 to {number} are expected")
+    return found
+
+
 @contextmanager
 def phase(name: str, seconds: dict[str, float], show: Callable[[str], None]) -> Iterator[None]:
     """Shows that a phase began and adds its wall time to `seconds`."""
@@ -161,4 +172,3 @@ def best_iteration(log: Sequence[Iteration], kind: str) -> int:
     """The iteration with the most successes on the training conditions; of equals the nearest, then the earliest. The last if unknown."""
     scored = [(score(some), -i.iteration) for i in log if (some := chosen(i.outcomes, kind, "train"))]
     return -max(scored)[1] if scored else log[-1].iteration
-

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.core.errors import WorkFailed
 from robot_learning.run import checkpoints, experiment, folder, report, summary
+from robot_learning.run.experiment import Experiment
+from robot_learning.run.explain import explain
 from robot_learning.run.graph import NodeSpec, graph
 from robot_learning.run.interrupts import deferred, terminate_like_interrupt
 from robot_learning.run.launcher import Launcher, node_command
@@ -20,25 +23,30 @@ WATCH_S = 0.1
 LEARNER_STOP_S = 2.5  # to write summary and report after Ctrl-C
 
 
-def begin(where: str, settings: Sequence[str], remaps: Sequence[str], out: Path | None) -> Path:
-    """A new run folder for an experiment; UsageError before anything is made if something is wrong with it."""
+def begin(where: str, settings: Sequence[str], remaps: Sequence[str], out: Path | None, through: str, domain: int | None) -> Path:
+    """A new run folder for an experiment; UsageError or WorkFailed before anything is made if it cannot be trained here."""
     from robot_learning.run.setting import prepare
 
     chosen = experiment.load(where, settings, remaps)
     prepare(chosen)
+    if through == "ros":
+        launcher_of(chosen, out or Path("runs"), domain).examine()
     return folder.create(chosen, out, datetime.now())
 
 
-def go_on(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Path:
+def go_on(run: Path, settings: Sequence[str], remaps: Sequence[str], through: str, domain: int | None) -> Path:
     """The folder of a run that is continued, checked."""
     from robot_learning.run.learners import ALGORITHMS
+    from robot_learning.run.train import restored
 
     run = run.absolute()
     chosen = folder.resume(run, settings, remaps)
     folder.writable(run)
     number = checkpoints.latest(run)
     if number:
-        checkpoints.load(run, number, ALGORITHMS[chosen.algorithm].kind)
+        restored(run, number, ALGORITHMS[chosen.algorithm].kind)
+    if through == "ros":
+        launcher_of(chosen, run, domain).examine()
     return run
 
 
@@ -57,6 +65,9 @@ def run(run_folder: Path, through: str, domain: int | None) -> int:
             if summary.started(run_folder) and summary.load(run_folder)["state"] == "running":  # before the learner could say so
                 record_end(run_folder, "interrupted", "interrupted before the first iteration")
             print(f"interrupted; go on with: robot-learning train --resume {shown(run_folder)}", flush=True)
+        raise
+    except Exception as error:
+        record_failure(run_folder, error)
         raise
     content = summary.load(run_folder)
     for kind, ratio in content["success"]["last"].items():
@@ -82,20 +93,29 @@ def in_this_process(run_folder: Path) -> None:
 def through_ros(run_folder: Path, domain: int | None) -> None:
     """Start the graph and the learner's process, and watch both until the learner ends; whatever ends the work, nothing stays behind."""
     chosen = folder.read_experiment(run_folder)
-    others = {"mode": chosen.mode or "", "config_file": str(run_folder / folder.CONFIG)}
-    *specs, learner = graph("learn", chosen.robot, chosen.task, "lockstep", "sim", str(run_folder), ("learner",), others)
-    with Launcher(specs, run_folder / "logs", domain) as launcher:
-        process = start_learner(learner, launcher.environment)
+    with launcher_of(chosen, run_folder, domain) as launcher:
+        process = start_learner(specs_of(chosen, run_folder)[-1], launcher.environment)
         try:
             while process.poll() is None:
                 launcher.check()
                 time.sleep(WATCH_S)
         except BaseException as error:
             end_learner(process)
-            if isinstance(error, UsageError | WorkFailed):
-                record_end(run_folder, "failed", str(error))
+            if isinstance(error, Exception):
+                record_end(run_folder, "failed", explain(error))
             raise
     verdict(run_folder, process.returncode)
+
+
+def specs_of(chosen: Experiment, run_folder: Path) -> list[NodeSpec]:
+    """The nodes that train an experiment, the learner last."""
+    others = {"mode": chosen.mode or "", "config_file": str(run_folder / folder.CONFIG)}
+    return graph("learn", chosen.robot, chosen.task, "lockstep", "sim", str(run_folder), ("learner",), others)
+
+
+def launcher_of(chosen: Experiment, run_folder: Path, domain: int | None) -> Launcher:
+    """What starts all nodes but the learner."""
+    return Launcher(specs_of(chosen, run_folder)[:-1], run_folder / "logs", domain)
 
 
 def start_learner(spec: NodeSpec, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
@@ -130,6 +150,13 @@ def record_end(run_folder: Path, state: str, why: str) -> None:
     if summary.started(run_folder):
         summary.restate(run_folder, state, why)
         report.write(run_folder)
+
+
+def record_failure(run_folder: Path, error: Exception) -> None:
+    """Say in summary and report what ended the run, unless somebody did; whatever happens meanwhile, `error` is what is told."""
+    with suppress(Exception), deferred():
+        if summary.load(run_folder)["state"] == "running":
+            record_end(run_folder, "failed", explain(error))
 
 
 def verdict(run_folder: Path, code: int) -> None:
