@@ -79,8 +79,8 @@ def test_every_executable_has_its_main(node: str) -> None:
 
 
 def test_the_command_line_has_its_main() -> None:
-    assert PROJECT["project"]["scripts"]["robot-learning"] == "robot_learning.run.cli:main"
-    tree = ast.parse((PACKAGE / "robot_learning" / "run" / "cli.py").read_text())
+    assert PROJECT["project"]["scripts"]["robot-learning"] == "robot_learning.entry:main"
+    tree = ast.parse((PACKAGE / "robot_learning" / "entry.py").read_text())
     assert any(isinstance(part, ast.FunctionDef) and part.name == "main" for part in tree.body)
 
 

@@ -36,7 +36,7 @@ setup(
     zip_safe=True,
     entry_points={
         "console_scripts": [
-            "robot-learning = robot_learning.run.cli:main",
+            "robot-learning = robot_learning.entry:main",
             *(f"{node} = robot_learning.nodes.{node}:main" for node in NODES),
         ]
     },

@@ -126,3 +126,16 @@ def test_ctrl_c_ends_within_three_seconds_and_leaves_a_run(tmp_path, number):
     assert content["state"] == "interrupted"
     assert len(content["iterations"]) >= 1
     assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_ctrl_c_while_the_command_loads_ends_it_without_a_word():
+    slow = "import signal, robot_learning.entry; signal.raise_signal(signal.SIGINT); print('still there')"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", slow], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_the_console_command_begins_with_the_standard_library_alone():
+    script = "import sys, robot_learning.entry; print('typer' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True).stdout == "False\n"
