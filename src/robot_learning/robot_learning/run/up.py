@@ -1,4 +1,4 @@
-"""`robot-learning up`: a graph that stays until Ctrl-C."""
+"""`robot-learning up`: a graph that stays until Ctrl-C, which ends it with exit code 130 before and after it stands."""
 
 import time
 from collections.abc import Sequence
@@ -7,11 +7,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from robot_learning.core.errors import UsageError
-from robot_learning.run.config import named_file
 from robot_learning.run.graph import graph
 from robot_learning.run.interrupts import terminate_like_interrupt
 from robot_learning.run.launcher import Launcher
 from robot_learning.run.overrides import parse
+from robot_learning.run.robots import load_robot
+from robot_learning.run.tasks import load_task
 
 KEYS = {"robot": "fr3", "task": "reach", "clock": "realtime", "backend": "sim"}
 WATCH_S = 0.2
@@ -27,8 +28,8 @@ def arguments(remaps: Sequence[str]) -> dict[str, str]:
             hint = f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join(KEYS)}"
             raise UsageError(f"argument {key}: unknown; {hint}")
         found[key] = str(value)
-    for key, folder in (("robot", "robots"), ("task", "tasks")):
-        named_file(folder, found[key])
+    load_robot(found["robot"])
+    load_task(found["task"])
     return found
 
 
@@ -47,3 +48,4 @@ def keep_up(kind: str, remaps: Sequence[str], domain: int | None) -> None:
                 time.sleep(WATCH_S)
         except KeyboardInterrupt:
             print("stopping", flush=True)
+            raise
