@@ -1,12 +1,13 @@
 """Normal distributions: closed forms and Monte Carlo."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from robot_learning.core.gaussian import Normal, divergence, posterior, regression
-from robot_learning.core.matrices import inverse_root, raise_eigenvalues, root
+from robot_learning.core.matrices import inverse_root, lower_inverse, raise_eigenvalues, root
 
 
 def normal(seed, dim):
@@ -78,3 +79,12 @@ def test_one_bad_matrix_is_repaired_alone():
 def test_eigenvalues_are_raised_and_the_others_stay():
     M = np.diag([1e-9, 0.5, 3.0])
     assert_allclose(raise_eigenvalues(M, 0.1), np.diag([0.1, 0.5, 3.0]), atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 39, 71])
+def test_the_inverse_by_halves_is_the_inverse_and_triangular(size: int) -> None:
+    rng = np.random.default_rng(size)
+    L = np.tril(rng.standard_normal((3, size, size))) + size * np.eye(size)
+    R = lower_inverse(L)
+    assert np.allclose(R @ L, np.eye(size), atol=1e-12)
+    assert np.array_equal(R, np.tril(R))

@@ -31,11 +31,15 @@ def fit(rollouts: Rollouts, prior: gmm.Mixture | None) -> Dynamics:
     center, scale = gmm.scales(points.reshape(-1, dim))
     z = np.swapaxes((points - center) / scale, 1, 2)  # (C, T, N, dim)
     if prior is None:
-        local, strength = Normal(np.mean(z, axis=-2), np.zeros((dim, dim))), 0.0
+        none = Normal(np.zeros(dim), np.zeros((dim, dim)))
+        posteriors = (posterior(own, none, 0.0, 0.0) for own in z)
     else:
+        mixture = gmm.standardized(prior, center, scale)
         shares = np.mean(gmm.responsibilities(prior, np.swapaxes(points, 1, 2)), axis=-2)
-        local, strength = gmm.moments(gmm.standardized(prior, center, scale), shares), STRENGTH
-    W, b, noise = regression(posterior(z, local, strength, strength), dx + du, RIDGE)
+        posteriors = (posterior(own, gmm.moments(mixture, near), STRENGTH, STRENGTH) for own, near in zip(z, shares, strict=True))
+    # all steps of a condition at once, one condition at a time: the covariances of all of them would not stay in the cache
+    fits = [regression(own, dx + du, RIDGE) for own in posteriors]
+    W, b, noise = (np.stack(parts) for parts in zip(*fits, strict=True))
     into, out = scale[: dx + du], scale[dx + du :]
     F = W * (out[:, None] / into)
     f = b * out + center[dx + du :] - F @ center[: dx + du]

@@ -36,17 +36,18 @@ def posterior(points: Array, prior: Normal, mean_strength: float, covariance_str
     middle = np.mean(points, axis=-2)
     apart = middle - prior.mean
     rows = np.concatenate([points - middle[..., None, :], np.sqrt(count * m / (count + m)) * apart[..., None, :]], axis=-2)
-    scatter = transpose(rows) @ rows
-    scatter += n0 * prior.covariance
-    scatter /= count + n0
-    return Normal((count * middle + m * prior.mean) / (count + m), scatter)
+    rows /= np.sqrt(count + n0)
+    covariance = transpose(rows) @ rows
+    covariance += n0 / (count + n0) * prior.covariance
+    return Normal((count * middle + m * prior.mean) / (count + m), covariance)
 
 
 def regression(z: Normal, inputs: int, ridge: float) -> Regression:
     """The conditional distribution of z[inputs:] given z[:inputs]; `ridge` is added to the inputs' variances first."""
-    xx = z.covariance[..., :inputs, :inputs] + ridge * np.eye(inputs)
+    xx = z.covariance[..., :inputs, :inputs].copy()
+    xx[..., range(inputs), range(inputs)] += ridge
     yx, yy = z.covariance[..., inputs:, :inputs], z.covariance[..., inputs:, inputs:]
-    R, _ = inverse_root(symmetric(xx))
+    R, _ = inverse_root(xx)
     half = yx @ transpose(R)
     W = half @ R
     return Regression(W, z.mean[..., inputs:] - apply(W, z.mean[..., :inputs]), symmetric(yy - half @ transpose(half)))
