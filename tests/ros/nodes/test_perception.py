@@ -65,3 +65,8 @@ def test_bad_weights_are_one_line(fails, file, network):
     file.write_bytes(other)
     code, text = fails("perception", camera="front64", weights=str(file))
     assert (code, "another camera than config/cameras/front64.yaml" in text) == (2, True)
+
+
+def test_a_device_that_is_not_there_is_one_line(fails, file):
+    code, text = fails("perception", camera="front64", weights=str(file), device="tpu")
+    assert (code, "parameter device: 'tpu'" in text, text.count("\n")) == (2, True, 1)

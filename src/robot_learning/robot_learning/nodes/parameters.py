@@ -13,8 +13,9 @@ CHOICES = {
     "clock": ("lockstep", "realtime"),
     "backend": ("sim", "mock", "real", "replay"),
     "mode": ("effort", "velocity", "position", "trajectory"),
+    "device": ("auto", "cpu", "cuda"),
 }
-DEFAULTS = {"clock": "lockstep", "backend": "sim"}  # of the others: empty
+DEFAULTS = {"clock": "lockstep", "backend": "sim", "device": "auto"}  # of the others: empty
 MEANINGS = {
     "robot": "name in config/robots",
     "task": "name in config/tasks",
@@ -25,6 +26,7 @@ MEANINGS = {
     "config_file": "experiment file",
     "camera": "name in config/cameras",
     "weights": "safetensors file",
+    "device": "auto (CUDA if it is there), cpu or cuda",
     "cameras": "names in config/cameras, with commas between them",
 }
 
@@ -42,6 +44,7 @@ class Parameters(NamedTuple):
     camera: str
     weights: str
     cameras: str
+    device: str
 
 
 def declare(node: Node, *required: str, optional: tuple[str, ...] = ()) -> Parameters:

@@ -10,6 +10,7 @@ from sensor_msgs.msg import Image
 from robot_learning.core.errors import UsageError, WorkFailed
 from robot_learning.data.messages import Keypoints as Found
 from robot_learning.models import weights
+from robot_learning.models.device import chosen_device
 from robot_learning.models.keypoints import KeypointNetwork
 from robot_learning.nodes import messages, parameters, qos
 from robot_learning.nodes.spin import GraphNode, run
@@ -36,10 +37,13 @@ class Perception(GraphNode):
 
     def __init__(self) -> None:
         super().__init__("perception")
-        given = parameters.declare(self, "camera", "weights", optional=("clock",))
+        given = parameters.declare(self, "camera", "weights", optional=("clock", "device"))
         camera = read(CameraConfig, named_file("cameras", given.camera))
         torch.set_num_threads(1)  # other processes of the graph need the other cores
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            device = chosen_device(given.device)
+        except UsageError as error:
+            raise UsageError(f"perception: parameter {error}") from None
         self._network = load_network(Path(given.weights), camera).to(device)
         self._keypoints = self.create_publisher(Keypoints, "/keypoints", qos.CONTROL_WRITER)
         self.create_subscription(Image, f"/{camera.name}/image_raw", self._on_image, qos.image_reader(given.clock))

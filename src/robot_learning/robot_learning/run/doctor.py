@@ -104,7 +104,7 @@ def _gpu() -> Row:
 
     if not torch.cuda.is_available():
         return Row("GPU", MISSING, f"torch {torch.__version__} cannot use it", "the CPU is taken; set TORCH_INDEX to one for CUDA")
-    return Row("GPU", OK, torch.cuda.get_device_name(0))
+    return Row("GPU", OK, f"{torch.cuda.get_device_name(0)}; perception with device:=auto takes it")
 
 
 def _bullet() -> Row:

@@ -75,7 +75,6 @@ class Experiment:
     hidden: Annotated[tuple[Count, ...], Field(min_length=1, max_length=8)] = (40, 40)  # layers of the global policy
     fit: FitConfig = field(default_factory=FitConfig)
     seed: Seed = 0
-    device: Literal["auto", "cpu", "cuda"] = "auto"  # of networks that run on torch; those that act on the state are too small for it
 
     @property
     def has_policy(self) -> bool:

@@ -16,7 +16,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "safety_gate": ("robot", "clock", "backend", "mode"),
     "local_controller": ("robot", "task", "clock", "backend", "mode"),
     "policy": ("robot", "task", "clock", "backend", "mode", "run_dir"),
-    "perception": ("camera", "weights", "clock"),
+    "perception": ("camera", "weights", "clock", "device"),
     "recorder": ("robot", "clock", "run_dir"),
     "episode_manager": ("robot", "task", "clock", "backend"),
     "learner": ("config_file", "run_dir"),
@@ -61,7 +61,7 @@ def graph(
         backend: where the robot is, one of BACKENDS; a simulator is only part of the graph for "sim".
         run_dir: absolute path of the run folder, for what is recorded.
         extra: further nodes, such as "perception" or "learner".
-        others: further parameters, for the nodes that take them: mode, cameras, camera, weights, config_file.
+        others: further parameters, for the nodes that take them: mode, cameras, camera, weights, device, config_file.
 
     Raises:
         UsageError: an unknown name, or lockstep without a simulator.
