@@ -24,10 +24,30 @@ def test_what_is_missing_says_what_it_costs() -> None:
         assert (row.cost == "") == (row.state == doctor.OK), row
 
 
-def test_one_screen() -> None:
+def screen() -> list[str]:
     output = io.StringIO()
-    doctor.show(Console(file=output, width=120))
-    assert len(output.getvalue().splitlines()) <= 40
+    doctor.show(Console(file=output, width=80))
+    return output.getvalue().splitlines()
+
+
+def test_one_screen_of_80_columns_and_24_lines() -> None:
+    assert len(screen()) <= 23  # and the prompt
+
+
+def test_one_screen_also_where_much_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda _: None)
+    monkeypatch.setattr(doctor, "find_spec", lambda _: None)
+    monkeypatch.setenv("RMW_IMPLEMENTATION", "rmw_nothing")
+    lines = screen()
+    assert len(lines) <= 23
+    assert any("make setup" in line for line in lines)
+
+
+def test_what_is_there_has_no_cost_on_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        doctor, "LOOKS", (lambda: doctor.Row("this", doctor.OK, "7"), lambda: doctor.Row("that", doctor.MISSING, "none", "work"))
+    )
+    assert [line.split() for line in screen()[1:]] == [["this", "ok", "7"], ["that", "missing", "none:", "work"]]
 
 
 def test_no_shared_memory_must_be_repaired(monkeypatch: pytest.MonkeyPatch) -> None:
