@@ -3,7 +3,7 @@
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -87,7 +87,19 @@ def build(cls: type[T], content: Any, where: str) -> T:
         field = ".".join(str(part) for part in first["loc"])
         if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
             raise UsageError(f"{where}: {field}: unknown key; {_near(cls, first['loc'])}") from None
-        raise UsageError(f"{where}: {field}: {first['msg']}") from None
+        raise UsageError(f"{where}: {field}: {first['msg']}{_range(cls, first['loc'])}") from None
+
+
+def _range(cls: Any, location: tuple[Any, ...]) -> str:
+    """The allowed range in brackets where both bounds of a number are declared; empty elsewhere."""
+    for part in location:
+        if isinstance(part, int):
+            return ""
+        cls = get_type_hints(cls, include_extras=True).get(part) if is_dataclass(cls) else None
+    bounds = [bound for info in getattr(cls, "__metadata__", ()) for bound in getattr(info, "metadata", ())]
+    least = next((bound.ge for bound in bounds if hasattr(bound, "ge")), None)
+    most = next((bound.le for bound in bounds if hasattr(bound, "le")), None)
+    return "" if least is None or most is None else f" ({least} to {most})"
 
 
 def _near(cls: Any, location: tuple[Any, ...]) -> str:
