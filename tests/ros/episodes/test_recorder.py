@@ -1,9 +1,11 @@
 """The recorder alone: it waits for what it is to record, and refuses what it cannot keep."""
 
+import json
 import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 
 import pytest
 import rclpy
@@ -12,13 +14,16 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from robot_learning_interfaces.msg import EpisodeStatus, GateStatus, JointCommand
 from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Float64MultiArray, String
 
 from robot_learning.core.types import Command
 from robot_learning.core.types import JointState as State
 from robot_learning.data.bag_reader import Bag
-from robot_learning.nodes import messages, qos
+from robot_learning.data.definitions import definition
+from robot_learning.nodes import messages, qos, recorded_topics
+from robot_learning.robots.camera import CameraConfig, config_hash
+from robot_learning.run.config import named_file, read
 from robot_learning.run.robots import load_robot
 
 ROBOT = load_robot("fr3")
@@ -177,6 +182,31 @@ def test_wrong_requests_are_refused_in_one_line(start, client, tmp_path):
         assert text in answer.message
     assert not client.ask(client.finish, FinishEpisode.Request(episode="e9")).ok
     assert [path.name for path in tmp_path.iterdir()] == ["bags"]
+
+
+def test_the_bag_holds_each_cameras_values_and_hash(start, client, tmp_path):
+    start()
+    client.publish_everything()
+    images = client.node.create_publisher(Image, "/front64/image_raw", qos.IMAGE_WRITER)
+    infos = client.node.create_publisher(CameraInfo, "/front64/camera_info", qos.IMAGE_WRITER)
+    client.until(lambda: images.get_subscription_count() and infos.get_subscription_count())
+    client.wait_until_prepared(cameras=["front64"])
+    client.finished(0, "cancelled")
+    camera = read(CameraConfig, named_file("cameras", "front64"))
+    found = json.loads(Bag(tmp_path / "bags" / "e1").about["cameras"])
+    assert list(found) == ["front64"]
+    assert found["front64"]["sha256"] == config_hash(camera)
+    assert found["front64"]["fx"] == camera.fx
+
+
+def test_transforms_are_recorded_where_tf2_msgs_is_installed(monkeypatch):
+    names = [topic.name for topic in recorded_topics.topics_of(ROBOT, (), True)]
+    assert ("/tf_static" in names) == (find_spec("tf2_msgs") is not None)
+    kind = type("TFMessage", (), {"__module__": "tf2_msgs.msg._tf_message"})
+    monkeypatch.setattr(recorded_topics, "transforms_class", lambda: kind)
+    topic = next(topic for topic in recorded_topics.topics_of(ROBOT, (), True) if topic.name == "/tf_static")
+    assert (topic.type_name, topic.role, topic.latched, topic.stamped) == ("tf2_msgs/msg/TFMessage", "optional", True, False)
+    assert "geometry_msgs/TransformStamped" in definition(topic.type_name)
 
 
 def test_a_stopped_recorder_closes_its_bag(start, client, tmp_path):

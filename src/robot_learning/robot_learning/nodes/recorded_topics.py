@@ -1,6 +1,7 @@
 """What the recorder listens to, and how."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from rclpy.node import Node
@@ -59,6 +60,9 @@ def topics_of(robot: Robot, cameras: Sequence[str], lockstep: bool) -> list[Reco
         Recorded("/safety/stop", Bool, RECORDER_LATCHED, "optional", latched=True),
         Recorded("/keypoints", Keypoints, RECORDER_READER, "optional"),
     ]
+    transforms = transforms_class()
+    if transforms is not None:
+        topics.append(Recorded("/tf_static", transforms, RECORDER_LATCHED, "optional", latched=True))
     for mode, config in robot.modes.items():
         topics.append(Recorded(config.topic, JointTrajectory if mode == "trajectory" else Float64MultiArray, RECORDER_READER, "output"))
     reliability = ReliabilityPolicy.RELIABLE if lockstep else ReliabilityPolicy.BEST_EFFORT
@@ -66,6 +70,14 @@ def topics_of(robot: Robot, cameras: Sequence[str], lockstep: bool) -> list[Reco
         for topic, kind, role in ((f"/{name}/image_raw", Image, "camera"), (f"/{name}/camera_info", CameraInfo, "required")):
             topics.append(Recorded(topic, kind, QoSProfile(depth=IMAGES, reliability=reliability), role, name))
     return topics
+
+
+def transforms_class() -> Any | None:
+    """The message class of /tf_static; None where tf2_msgs is not installed, as in the wheels."""
+    try:
+        return import_module("tf2_msgs.msg").TFMessage
+    except ImportError:
+        return None
 
 
 def offered(node: Node, topic: Recorded) -> tuple[Qos, ...]:

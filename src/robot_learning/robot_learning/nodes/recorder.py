@@ -22,6 +22,7 @@ from robot_learning.nodes.recorded_topics import Recorded, offered, topics_of
 from robot_learning.nodes.spin import GraphNode, run, steady_ns
 from robot_learning.run.config import available
 from robot_learning.run.provenance import commit
+from robot_learning.run.resolved import cameras
 from robot_learning.run.robots import load_robot
 
 LISTEN_NS = 50_000_000
@@ -124,7 +125,7 @@ class Recorder(GraphNode):
         plain = {"name": condition.name, "initial_positions": condition.initial_positions.tolist(), "target": condition.target.tolist()}
         about = {name: str(value) for name, value in fields.items()} | {
             "condition": json.dumps(plain | {"parameters": condition.parameters}),
-            "cameras": ",".join(request.cameras),
+            "cameras": json.dumps(cameras(request.cameras)),  # all values by name, with their hash
             "config": request.metadata,
             "commit": self._commit[0] + (" with changes" if self._commit[1] else ""),
             "clock": self._given.clock,
