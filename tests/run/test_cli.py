@@ -95,10 +95,10 @@ def test_a_small_training_in_process_makes_a_whole_run(tmp_path, monkeypatch, ca
     assert "NOT learned" in out
     content = summary.load(run)
     assert (content["state"], content["learned"], content["through"]) == ("finished", False, "process")
-    assert len(list((run / "film").glob("*/*.png"))) == 6
+    assert len(list((run / "film").glob("*/*.png"))) == 4
     page = (run / "report.html").read_text()
     assert "not learned" in page
-    assert page.count("data:image/png;base64") == 6
+    assert page.count("data:image/png;base64") == 4
     assert command(monkeypatch, capsys, "evaluate", run, "--json", tmp_path / "outcomes.json")[0] == 1
     before = (run / "report.html").read_bytes()
     assert command(monkeypatch, capsys, "report", run)[0] == 0
