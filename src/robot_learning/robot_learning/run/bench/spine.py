@@ -39,8 +39,8 @@ FIT = Figure(
     "×",
     ">= 8",
     ">= 20",
-    "dynamics fit of 4 conditions × 5 rollouts × 100 steps × 32 states, for all at once against a loop over time; "
-    "in the detail also against a loop over time and conditions",
+    "dynamics fit of 4 conditions × 5 rollouts × 100 steps × 32 states, for all at once against a loop over time that "
+    "calls the same fit step by step, and so prepares the prior anew at each; in the detail also against a loop over time and conditions",
 )
 UPDATE = Figure(
     "update_cpu_s",
