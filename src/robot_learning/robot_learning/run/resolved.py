@@ -15,6 +15,7 @@ from robot_learning.core.errors import UsageError
 from robot_learning.robots.camera import CameraConfig, checked, config_hash
 from robot_learning.run.config import named_file, read
 from robot_learning.run.experiment import Experiment, as_mapping
+from robot_learning.run.json_files import read_json
 from robot_learning.run.records import as_plain
 from robot_learning.run.robots import load_robot, urdf_path
 from robot_learning.run.tasks import load_task
@@ -54,12 +55,7 @@ def write(run: Path, experiment: Experiment) -> None:
 def load(run: Path) -> dict[str, Any]:
     """What a run was made with; UsageError if that cannot be read."""
     path = run / NAME
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; a run folder made by `robot-learning train` is expected") from None
-    except ValueError as error:
-        raise UsageError(f"{path}: damaged: {error}") from None
+    content = read_json(path)
     if not isinstance(content, dict) or not all(isinstance(part, dict) for part in content.values()) or "experiment" not in content:
         raise UsageError(f"{path}: damaged: a mapping by file is expected")
     return content

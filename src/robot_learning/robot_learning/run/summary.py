@@ -11,6 +11,7 @@ from robot_learning.core.atomic import write_atomic
 from robot_learning.core.errors import UsageError
 from robot_learning.run import provenance, resolved
 from robot_learning.run.experiment import Experiment, as_mapping
+from robot_learning.run.json_files import read_json
 from robot_learning.run.records import Final, Iteration, added, chosen, rate, rejected
 from robot_learning.run.tasks import load_task
 
@@ -131,12 +132,7 @@ def write(run: Path, content: dict[str, Any]) -> None:
 def load(run: Path) -> dict[str, Any]:
     """The summary of a run; UsageError if there is none that can be read."""
     path = run / NAME
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; a run folder made by `robot-learning train` is expected") from None
-    except ValueError as error:
-        raise UsageError(f"{path}: {error}") from None
+    content = read_json(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UsageError(f"{path}: format: {FORMAT} is expected")
     for field, kinds in FIELDS.items():
