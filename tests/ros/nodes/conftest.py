@@ -100,9 +100,11 @@ class Peer:
         client = self.clients.get(name) or self.node.create_client(kind, name)
         self.clients[name] = client  # kept: the answer to a client that has just appeared may get lost
         assert self.until(client.service_is_ready, idle=idle), f"no service {name}"
-        future = client.call_async(request)
-        assert self.until(future.done, idle=idle), f"{name} did not answer"
-        return future.result()
+        for _ in range(5):  # as the episode manager does: a server may not know a new client yet, and its answer is lost
+            future = client.call_async(request)
+            if self.until(future.done, seconds=4.0, idle=idle):
+                return future.result()
+        raise AssertionError(f"{name} did not answer")
 
     def matched(self, *endpoints: Any) -> None:
         """Waits until each publisher has a reader and each subscription a writer."""
