@@ -1,6 +1,6 @@
 """How long a tick of the lockstep chain takes, beside a ring of three bare rclpy relays on the same machine; prints JSON.
 
-    python tests/ros/nodes/measure_lockstep.py [episodes]
+python tests/ros/nodes/measure_lockstep.py [episodes]
 """
 
 import json

@@ -182,7 +182,7 @@ def test_stop_is_latched_and_so_is_its_end(stage):
     stage.until(lambda: stage.reason == "stopped: /safety/stop")
     stage.run(0.2)
     assert not np.any(stage.outputs[-1][1])
-    assert stage.arm().message == "safety_gate: stopped: /safety/stop"
+    assert stage.arm().message == "stopped: /safety/stop"
     stage.stop.publish(Bool(data=False))
     stage.run(0.3)
     assert not np.any(stage.outputs[-1][1])

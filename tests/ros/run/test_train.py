@@ -120,4 +120,3 @@ def test_up_stays_until_ctrl_c(domain, tmp_path):
         began = time.monotonic()
         assert process.wait() == 130
         assert time.monotonic() - began < 3.0
-

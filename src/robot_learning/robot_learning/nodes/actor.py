@@ -11,6 +11,7 @@ from sensor_msgs.msg import JointState as JointStateMessage
 from robot_learning.core.errors import UsageError
 from robot_learning.core.types import JointState
 from robot_learning.nodes import messages, parameters, qos
+from robot_learning.nodes.matching import LISTENERS, SOMEBODY, unread, unwritten
 from robot_learning.nodes.spin import GraphNode, steady_ns
 from robot_learning.run.actor import Act, Actor, exploration
 from robot_learning.run.robots import load_chain, load_robot
@@ -45,7 +46,8 @@ class ActorNode(GraphNode):
         self._due = False  # realtime: the next joint state is to be answered as soon as it comes
         self._counts: dict[str, int] = {}
         self._commands = self.create_publisher(JointCommand, "/joint_command", qos.CONTROL_WRITER)
-        self.create_subscription(JointStateMessage, self.robot.joint_states_topic, self._on_state, qos.state_reader(self.given.clock))
+        states = self.robot.joint_states_topic
+        self._states = self.create_subscription(JointStateMessage, states, self._on_state, qos.state_reader(self.given.clock))
         self.create_subscription(EpisodeStatus, "/episode_status", self._on_status, qos.LATCHED)
         self.create_service(PrepareEpisode, f"/{name}/prepare", self._on_prepare)
         self.create_service(FinishEpisode, f"/{name}/finish", self._on_finish)
@@ -84,6 +86,9 @@ class ActorNode(GraphNode):
             self._noise = exploration(request.seed, request.horizon, len(self.robot.joints), request.noise)
         except (UsageError, messages.BadMessage) as error:
             response.message = f"{self.get_name()}: {error}"
+            return response
+        response.message = unwritten(self._states) or unread(self, "/joint_command", (SOMEBODY, *LISTENERS * request.record))
+        if response.message:
             return response
         self._actor = Actor(self.robot, self._chain, task, condition, act, f"{self.get_name()} {identity}", self.mode)
         self._request, self._task, self._step, self._counts = request, task, 0, {"ticks": 0}

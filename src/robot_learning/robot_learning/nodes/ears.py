@@ -28,7 +28,8 @@ class Ears:
 
     def __init__(self, node: Node) -> None:
         """`node`: for whom."""
-        self._node = Node(f"_{node.get_name()}_ears", context=node.context, start_parameter_services=False, enable_rosout=False)
+        own = {"use_global_arguments": False, "start_parameter_services": False, "enable_rosout": False}  # the process's name is not its
+        self._node = Node(f"_{node.get_name()}_ears", context=node.context, **own)
         self._subscriptions: dict[str, Any] = {}
 
     def listen(self, kind: Any, topic: str, profile: QoSProfile) -> None:

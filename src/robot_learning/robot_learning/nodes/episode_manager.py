@@ -21,6 +21,7 @@ from robot_learning.core.errors import UsageError, WorkFailed
 from robot_learning.data.definitions import typestore
 from robot_learning.nodes import messages, parameters, qos
 from robot_learning.nodes.ears import Ears
+from robot_learning.nodes.matching import ACTORS
 from robot_learning.nodes.participants import NotReady, Participants, Pause, resolved
 from robot_learning.nodes.spin import GraphNode, run, steady_ns
 from robot_learning.run.episode_progress import Plan, Progress
@@ -32,7 +33,6 @@ NEAR_END, END_TICK_NS = 10, 1_000_000  # for the last steps, so that the end is 
 FEEDBACK_NS = 100_000_000
 STATUS_NS = 1_000_000_000  # of EpisodeStatus within a state: every reader of it has work with each message
 CLOSE_NS = 1_000_000_000  # for the end of an episode when this node is stopped
-CONTROLLERS = {"local": "local_controller", "policy": "policy"}
 PREFIX = {"safety_gate": "gate."}  # of the counts; of the others: the node's name
 
 
@@ -61,7 +61,7 @@ class EpisodeManager(GraphNode):
         self._ears.listen(JointState, self._robot.joint_states_topic, states)
         self._ears.listen(JointCommand, "/joint_command", reader)
         self.create_subscription(GateStatus, "/safety_gate/status", self._on_gate, qos.LATCHED)
-        nodes = [*(["simulator"] if self._given.backend == "sim" else []), *CONTROLLERS.values(), "safety_gate", "recorder"]
+        nodes = [*(["simulator"] if self._given.backend == "sim" else []), *ACTORS.values(), "safety_gate", "recorder"]
         self._nodes = Participants(self, nodes, self._advance)
         self._server = ActionServer(
             self,
@@ -146,9 +146,9 @@ class EpisodeManager(GraphNode):
 
     def _prepare(self, request: Any, begun: list[str]) -> Pause[None]:
         """Reset, record and arm. Whoever was asked is in `begun`."""
-        controller = CONTROLLERS.get(request.controller)
+        controller = ACTORS.get(request.controller)
         if controller is None:
-            raise UsageError(f"controller {request.controller!r}; allowed are {', '.join(CONTROLLERS)}")
+            raise UsageError(f"controller {request.controller!r}; allowed are {', '.join(ACTORS)}")
         task, condition = load_task(request.task), messages.condition(request.condition)
         self._plan = Plan(self._robot, self._chain, task, condition, request.horizon or task.horizon, self._lockstep)
         prepare = PrepareEpisode.Request(episode=self._name, robot=self._robot.name, horizon=self._plan.horizon)

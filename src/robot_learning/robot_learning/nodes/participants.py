@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 from rclpy.node import Node
 from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
 
+from robot_learning.nodes.matching import WAITING
 from robot_learning.nodes.spin import steady_ns
 from robot_learning.run.robots import load_robot
 from robot_learning.run.tasks import load_task
@@ -88,7 +89,7 @@ class Participants:
 
 def _maybe_soon(node: str, text: str) -> bool:
     """The recorder waits for publishers or messages; weights may still be on their way to the policy."""
-    return text.startswith("waiting for ") or (node == "policy" and "is not loaded" in text)
+    return text.startswith(WAITING) or (node == "policy" and "is not loaded" in text)
 
 
 def _named(node: str, text: str) -> str:

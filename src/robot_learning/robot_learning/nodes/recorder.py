@@ -18,6 +18,7 @@ from robot_learning.data.definitions import definition
 from robot_learning.data.episode_log import EpisodeLog, Roles
 from robot_learning.nodes import messages, parameters
 from robot_learning.nodes.ears import Ears
+from robot_learning.nodes.matching import WAITING
 from robot_learning.nodes.recorded_topics import Recorded, offered, topics_of
 from robot_learning.nodes.spin import GraphNode, run, steady_ns
 from robot_learning.run.config import available
@@ -29,7 +30,6 @@ LISTEN_NS = 50_000_000
 IDLE_NS = 1_000_000_000  # so that what nobody wants does not pile up
 FLUSH_NS = 1_000_000_000  # a killed recorder loses no more
 LATE_NS = 1_000_000_000  # how long the last messages of an episode are waited for
-WAITING = "waiting for "
 
 
 class Recorder(GraphNode):

@@ -14,6 +14,7 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.core.errors import UsageError
 from robot_learning.core.types import Command
 from robot_learning.nodes import messages, parameters, qos
+from robot_learning.nodes.matching import ACTORS, LISTENERS, SOMEBODY, unread, unwritten
 from robot_learning.nodes.spin import GraphNode, run, steady_ns
 from robot_learning.run.robots import load_robot
 from robot_learning.run.tasks import load_task
@@ -22,7 +23,6 @@ from robot_learning.safety.shaping import TRAJECTORY_PERIODS
 
 RATE_HZ = 100.0  # of the outputs in realtime
 STATUS_S = 0.1
-SOURCES = {"local": "local_controller", "policy": "policy"}  # who may command, by PrepareEpisode.controller
 INTRUDER = "somebody else publishes on"
 
 
@@ -44,8 +44,8 @@ class SafetyGate(GraphNode):
         kind = JointTrajectory if self._trajectory else Float64MultiArray
         self._robot = self.create_publisher(kind, self._topic, qos.CONTROL_WRITER)
         self._status = self.create_publisher(GateStatus, "/safety_gate/status", qos.LATCHED)
-        self.create_subscription(JointState, robot.joint_states_topic, self._on_state, qos.state_reader(given.clock))
-        self.create_subscription(JointCommand, "/joint_command", self._on_command, qos.CONTROL_READER)
+        self._states = self.create_subscription(JointState, robot.joint_states_topic, self._on_state, qos.state_reader(given.clock))
+        self._commands = self.create_subscription(JointCommand, "/joint_command", self._on_command, qos.CONTROL_READER)
         self.create_subscription(Bool, "/safety/stop", self._on_stop, qos.LATCHED)
         self.create_service(PrepareEpisode, "/safety_gate/prepare", self._on_prepare)
         self.create_service(FinishEpisode, "/safety_gate/finish", self._on_finish)
@@ -128,7 +128,7 @@ class SafetyGate(GraphNode):
             refusal = self._arm(request)
         except UsageError as error:
             refusal = str(error)
-        response.ok, response.message = not refusal, refusal and f"safety_gate: {refusal}"
+        response.ok, response.message = not refusal, refusal
         self._report()
         return response
 
@@ -137,9 +137,13 @@ class SafetyGate(GraphNode):
             return f"this is {self._name}, not {request.robot}"
         if not self._allowed:
             return "a real robot is armed by hand before each episode: call /safety_gate/arm"
+        readers = (SOMEBODY, *LISTENERS[:1] * request.record)
+        waiting = unwritten(self._states) or unwritten(self._commands) or unread(self, self._topic, readers)
+        if waiting:
+            return waiting
         self._early, self._allowed = None, not self._by_hand
         rate_hz = load_task(request.task).rate_hz if request.task else 0.0
-        return self._gate.arm(steady_ns(), SOURCES.get(request.controller, ""), rate_hz)
+        return self._gate.arm(steady_ns(), ACTORS.get(request.controller, ""), rate_hz)
 
     def _on_finish(self, request: FinishEpisode.Request, response: FinishEpisode.Response) -> FinishEpisode.Response:
         self._gate.disarm("not armed", steady_ns())

@@ -10,6 +10,7 @@ from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import UsageError
+from robot_learning.nodes.matching import ACTORS, LISTENERS, unread
 from robot_learning.nodes.messages import BadMessage, condition, set_counts, trajectory
 from robot_learning.nodes.parameters import declare
 from robot_learning.nodes.qos import CONTROL_READER, LATCHED
@@ -61,22 +62,29 @@ class Simulator(GraphNode):
         """Reset to the condition; in lockstep the first joint state waits for the episode to run."""
         self._running = False
         try:
-            self._prepare(request)
+            response.message = self._prepare(request)
         except (UsageError, BadMessage) as error:
             self._episode = ""
             response.ok, response.message = False, str(error)
             return response
-        self._episode = request.episode
-        response.ok = True
+        response.ok = not response.message
+        self._episode = request.episode if response.ok else ""
         return response
 
-    def _prepare(self, request: Any) -> None:
+    def _unread(self, request: Any) -> str:
+        """Who in the chain is not known yet to read the joint states; in realtime the next one will do."""
+        chain = [ACTORS[request.controller], "safety_gate"] if self._lockstep and request.controller in ACTORS else []
+        return unread(self, self._robot.joint_states_topic, (*chain, *LISTENERS * request.record))
+
+    def _prepare(self, request: Any) -> str:
         if request.robot != self._robot.name:
             raise UsageError(f"simulator: the robot here is {self._robot.name!r}, not {request.robot!r}")
         start, last_ns = condition(request.condition), self._stamp_ns()
         task = load_task(request.task)
         self._substeps = self._substeps_of(task)
         self._horizon = request.horizon or task.horizon
+        if waiting := self._unread(request):
+            return waiting
         if task != self._task:
             self._task = task
             self._arm.close()
@@ -86,6 +94,7 @@ class Simulator(GraphNode):
         self._arm.reset(start)
         self._start_ns = (last_ns // SECOND + 2) * SECOND  # lockstep: every episode begins at a whole second, after a gap
         self._topics.target(start.target, self._stamp_ns())
+        return ""
 
     def _substeps_of(self, task: TaskConfig) -> int:
         substeps = round(self._arm.physics_hz / task.rate_hz)
