@@ -84,11 +84,10 @@ def test_a_domain_that_is_none_is_refused(text: str, monkeypatch: pytest.MonkeyP
 def test_the_next_free_domain_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     with domains.hold(60, "one"):
-        number, lock = domains.hold_free("two", (60, 61))
-        assert number == 61
-        with pytest.raises(UsageError, match="all ROS domains"):
-            domains.hold_free("three", (60, 61))
-        lock.close()
+        assert domains.free(1, but=59, among=(60, 61, 62)) == [61]
+        assert domains.free(1, but=61, among=(60, 61, 62)) == [62]
+        with pytest.raises(UsageError, match="no free ROS domain"):
+            domains.free(2, but=61, among=(60, 61, 62))
 
 
 def test_no_shared_memory_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

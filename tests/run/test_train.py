@@ -14,7 +14,7 @@ from robot_learning.run.evaluate_command import evaluate_run
 from robot_learning.run.records import Iteration, Outcome, Update
 from robot_learning.run.setting import prepare
 from robot_learning.run.train import Trainer, best_iteration
-from robot_learning.run.train_command import begin, go_on, record_start
+from robot_learning.run.train_command import Where, begin, go_on, record_start
 
 SMALL = ["conditions.train=2", "rollouts=3", "iterations=3", "evaluation.film=0", "local.mixture_components=2"]
 POLICY = [*SMALL, "conditions.heldout=1", "fit.steps=30", "hidden=[8]"]
@@ -209,7 +209,7 @@ def test_a_checkpoint_with_a_shortened_log_is_named(tmp_path, kept):
     del index["digest"]
     index["iterations"] = index["iterations"][:kept]
     path.write_text(json.dumps({**index, "digest": checkpoints._digest(index)}))
-    for use in (lambda: evaluate_run(run, None, None), lambda: go_on(run, (), (), "process", None)):
+    for use in (lambda: evaluate_run(run, None, None), lambda: go_on(run, (), (), Where("process"))):
         with pytest.raises(UsageError, match=r"003/checkpoint.json: "):
             use()
 
@@ -242,7 +242,7 @@ def test_what_cannot_start_leaves_no_folder(tmp_path, monkeypatch, variable, val
     monkeypatch.setattr(preflight, "check_shared_memory", lambda count: None)
     monkeypatch.setenv(variable, value)
     with pytest.raises(UsageError, match=expected):
-        begin("reach_local", (), (), tmp_path / "run", "ros", None)
+        begin("reach_local", (), (), tmp_path / "run", Where())
     assert not (tmp_path / "run").exists()
 
 
@@ -251,7 +251,7 @@ def test_a_busy_domain_leaves_no_folder_and_names_the_option(tmp_path, monkeypat
     monkeypatch.setattr(preflight, "check_ros", lambda: None)
     monkeypatch.setattr(preflight, "check_shared_memory", lambda count: None)
     with domains.hold(14, "a test"), pytest.raises(UsageError, match=r"ROS domain 14 is busy: .* runs a test; .*--domain"):
-        begin("reach_local", (), (), tmp_path / "run", "ros", 14)
+        begin("reach_local", (), (), tmp_path / "run", Where(domain=14))
     assert not (tmp_path / "run").exists()
 
 
@@ -263,5 +263,5 @@ def test_a_start_that_fails_after_all_is_told_in_the_summary(tmp_path, monkeypat
 
     monkeypatch.setattr(train_command, "through_ros", break_down)
     with pytest.raises(OSError, match="Too many"):
-        train_command.run(made, "ros", None)
+        train_command.run(made, Where())
     assert (summary.load(made)["state"], summary.load(made)["ending"]) == ("failed", "operating system: Too many open files")

@@ -50,12 +50,16 @@ class Graph:
         end = time.monotonic() + seconds
         while not done():
             assert time.monotonic() < end, "took too long"
-            self.runner._executor.spin_once(timeout_sec=0.01)
+            self.runner.spin(0.01)
 
     def send(self, feedback: Callable[[Any], Any] = lambda _: None, **fields: Any) -> Any:
         """The goal handle of an episode; what is not given is as for the first local controller."""
         if "controller" not in fields:
-            fields |= {"controller": "local", "id": "c", "version": self.runner._load_controller("c", at(CONTROLLERS, 0))}
+            fields |= {
+                "controller": "local",
+                "id": "c",
+                "version": self.runner.finished(self.runner.load_controller("c", at(CONTROLLERS, 0))),
+            }
         values = {"task": "reach", "condition": messages.to_condition(SETTING.train[0]), "horizon": T, "record": True, "noise": True}
         client: ActionClient = self.runner._action
         self.until(client.server_is_ready)

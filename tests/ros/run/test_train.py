@@ -82,13 +82,14 @@ def test_ctrl_c_ends_within_three_seconds_with_no_process_left_and_a_run_that_go
         assert [i["iteration"] for i in summary.load(run)["iterations"]] == list(range(1, done + 2))
 
 
-@pytest.mark.parametrize("node", ["simulator", "recorder"])
-def test_a_node_that_dies_is_named_and_ends_the_run(domain, tmp_path, node):
+@pytest.mark.parametrize(("node", "graph"), [("simulator", 0), ("recorder", -1)])
+def test_a_node_of_any_graph_that_dies_is_named_and_ends_the_run(domain, tmp_path, node, graph):
     run = tmp_path / "run"
     with start(run, settings=[*SETTINGS[:3], "iterations=200"], name="reach_local") as process:
         until(process, "iteration 1/")
-        (pid,) = [pid for pid in nodes_of(run) if executable(pid).endswith(f".{node}")]
-        os.kill(pid, signal.SIGKILL)
+        pids = [pid for pid in sorted(nodes_of(run)) if executable(pid).endswith(f".{node}")]
+        assert len(pids) == min(2, len(os.sched_getaffinity(0)))
+        os.kill(pids[graph], signal.SIGKILL)
         out = process.stdout.read()
         assert process.wait() == 1, out
     assert f"{node} was killed by SIGKILL" in out

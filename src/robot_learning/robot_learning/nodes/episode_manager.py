@@ -53,6 +53,7 @@ class EpisodeManager(GraphNode):
         self._gate: GateStatus | None = None  # the newest one since the episode was armed
         self._refused = 0  # the gate's count when it was armed
         self._number, self._name, self._closing = 0, "", False
+        self._domain = self.context.get_domain_id()  # in the names, so that graphs side by side can share a folder
         typestore()
         self._status = self.create_publisher(EpisodeStatus, "/episode_status", qos.LATCHED)
         reader = qos.RECORDER_READER
@@ -77,7 +78,7 @@ class EpisodeManager(GraphNode):
 
     def _begin(self, goal: Any) -> None:
         self._number += 1
-        self._goal, self._name = goal, f"{time.strftime('%Y%m%d-%H%M%S')}-{self._number:04d}"
+        self._goal, self._name = goal, f"{time.strftime('%Y%m%d-%H%M%S')}-{self._domain}-{self._number:04d}"
         self._sequence, self.period_ns = self._run(goal.request), TICK_NS
         self._advance()
 

@@ -10,9 +10,11 @@ import rclpy
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from robot_learning.core.errors import UsageError
 from robot_learning.nodes import parameters
-from robot_learning.nodes.through_ros import ThroughRos
+from robot_learning.nodes.side_by_side import SideBySide
 from robot_learning.run import experiment, folder
+from robot_learning.run.domains import DOMAINS
 from robot_learning.run.explain import debugging, exit_code, explain
 from robot_learning.run.interrupts import terminate_like_interrupt
 from robot_learning.run.setting import prepare
@@ -21,16 +23,14 @@ from robot_learning.run.train_command import record_failure
 
 INTERRUPTED = 130  # exit code, as shells use it for Ctrl-C
 
-__all__ = ["ThroughRos", "main"]
-
 
 def work(node: Node) -> None:
     """Trains in the run folder; without one in a new one."""
-    given = parameters.declare(node, "config_file", optional=("run_dir",))
-    file, where = given.config_file, given.run_dir
+    given = parameters.declare(node, "config_file", optional=("run_dir", "domains"))
+    file, where, others = given.config_file, given.run_dir, _domains(given.domains)
     run = folder.adopt(file, Path(where)) if where else folder.create(experiment.load(file), None, datetime.now())
     try:
-        runner = ThroughRos(node, prepare(folder.read_experiment(run)))
+        runner = SideBySide(node, others, prepare(folder.read_experiment(run)))
         try:
             Trainer(run, runner, "ros").train()
         finally:
@@ -38,6 +38,13 @@ def work(node: Node) -> None:
     except Exception as error:
         record_failure(run, error)
         raise
+
+
+def _domains(text: str) -> list[int]:
+    parts = [part for part in text.split(",") if part]
+    if not all(part.isdecimal() and int(part) in DOMAINS for part in parts):
+        raise UsageError(f"learner: parameter domains: {text!r}; numbers from 0 to {DOMAINS[-1]} are expected, with commas between them")
+    return [int(part) for part in parts]
 
 
 def main() -> None:

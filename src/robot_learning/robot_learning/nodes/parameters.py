@@ -28,6 +28,7 @@ MEANINGS = {
     "weights": "safetensors file",
     "device": "auto (CUDA if it is there), cpu or cuda",
     "cameras": "names in config/cameras, with commas between them",
+    "domains": "ROS domains of further graphs like this one, with commas between them",
 }
 
 
@@ -45,6 +46,7 @@ class Parameters(NamedTuple):
     weights: str
     cameras: str
     device: str
+    domains: str
 
 
 def declare(node: Node, *required: str, optional: tuple[str, ...] = ()) -> Parameters:

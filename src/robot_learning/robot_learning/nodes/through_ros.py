@@ -2,9 +2,9 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from rclpy.action import ActionClient
@@ -30,9 +30,14 @@ from robot_learning.tasks.state import layout
 DISCOVERY_S = 10.0
 ANSWER_S = 10.0
 SILENCE_S = 15.0  # without feedback or result the episode manager is taken for dead
-CANCEL_S = 1.5
+CANCEL_S = 1.0
 POLL_S = 0.05
+TURN_S = 0.001  # with several graphs: how long one is listened to before it is the next one's turn
 POLICY = "global"
+
+T = TypeVar("T")
+Pause: TypeAlias = Generator[None, None, T]  # a computation that pauses by `yield` wherever it waits for the graph
+Numbered: TypeAlias = tuple[int, EpisodeRequest]
 
 
 class ThroughRos:
@@ -56,53 +61,69 @@ class ThroughRos:
         names = layout(s.task, len(s.robot.joints))
         manifest = policy.manifest(s.robot.name, s.mode, s.task.name, s.task.rate_hz, names, s.robot.modes[s.mode].action_scale)
         self._parts = split(pack(policy.state(), {**manifest, "policy": POLICY, "version": version}), POLICY, version)
-        self._send_weights()
+        self.finished(self._send_weights())
 
     def run(self, requests: Sequence[EpisodeRequest]) -> list[Episode]:
         """The episodes, in the order of the requests. WorkFailed names what of the graph failed; Ctrl-C cancels the running one."""
-        episodes: list[Episode] = []
-        running = self._begin(requests[0]) if requests else None
-        for request, following in zip(requests, [*requests[1:], None], strict=True):
-            assert running is not None
-            result = self._wait(running)
-            if request.controller is None and "is not loaded" in result.ending:
-                self._send_weights()  # the node `policy` was started again
-                result = self._wait(self._begin(request))
-            running = self._begin(following) if following else None
+        return run_side_by_side([self], requests)
+
+    def episodes(self, todo: Iterator[Numbered]) -> Generator[tuple[int, Episode] | None, None, None]:
+        """Takes one request after the other and yields its number and episode, or None where it waits: then `spin` lets it go on."""
+        running: _Running | None = None
+        try:
+            running = yield from self._begin(next(todo, None))
+            while running is not None:
+                result = yield from self._wait(running)
+                number, request = running.todo
+                if request.controller is None and "is not loaded" in result.ending:
+                    yield from self._send_weights()  # the node `policy` was started again
+                    running = yield from self._begin(running.todo)
+                    assert running is not None
+                    result = yield from self._wait(running)
+                running = yield from self._begin(next(todo, None))
+                yield number, self._read(request, result)  # while the next one runs
+        finally:
+            if running is not None:
+                self._cancel(running)
+
+    def spin(self, seconds: float = POLL_S) -> None:
+        """Lets messages in for at most so long."""
+        self._executor.spin_once(timeout_sec=seconds)
+        self._check()
+
+    def finished(self, work: Pause[T]) -> T:
+        """The value of something that waits for the graph."""
+        while True:
             try:
-                episodes.append(self._read(request, result))  # while the next one runs
-            except BaseException:
-                if running is not None:
-                    self._cancel(running)
-                raise
-        return episodes
+                next(work)
+            except StopIteration as end:
+                return end.value
+            self.spin()
 
     def close(self) -> None:
         """Lets go of the graph."""
         self._action.destroy()
         self._executor.remove_node(self._node)
 
-    def _begin(self, request: EpisodeRequest) -> "_Running":
-        """Asks for an episode."""
-        goal = self._goal(request)
-        self._until(self._action.server_is_ready, DISCOVERY_S, "episode_manager is not there: no action /run_episode")
+    def _begin(self, todo: Numbered | None) -> "Pause[_Running | None]":
+        """Asks for an episode, if there is one to do."""
+        if todo is None:
+            return None
+        goal = yield from self._goal(todo[1])
+        yield from _until(self._action.server_is_ready, DISCOVERY_S, "episode_manager is not there: no action /run_episode")
         heard = [time.monotonic()]
         accepted = self._action.send_goal_async(goal, feedback_callback=lambda _: heard.append(time.monotonic()))
-        handle = self._answer(accepted, "episode_manager did not answer")
+        handle = yield from _answer(accepted, "episode_manager did not answer")
         if not handle.accepted:
             raise WorkFailed("episode_manager is busy with another episode")
-        return _Running(handle, handle.get_result_async(), heard)
+        return _Running(todo, handle, handle.get_result_async(), heard)
 
-    def _wait(self, running: "_Running") -> Any:
+    def _wait(self, running: "_Running") -> Pause[Any]:
         """The action's result."""
-        try:
-            while not running.result.done():
-                self._spin()
-                if time.monotonic() - running.heard[-1] > SILENCE_S:
-                    raise WorkFailed(f"episode_manager has been silent for {SILENCE_S:g} s")
-        except BaseException:  # also Ctrl-C
-            self._cancel(running)
-            raise
+        while not running.result.done():
+            yield
+            if time.monotonic() - running.heard[-1] > SILENCE_S:
+                raise WorkFailed(f"episode_manager has been silent for {SILENCE_S:g} s")
         return running.result.result().result
 
     def _read(self, request: EpisodeRequest, result: Any) -> Episode:
@@ -116,58 +137,43 @@ class ThroughRos:
         frames = (recording if bag.ending == "time" else beginning)(states, commands, round(1e9 / s.task.rate_hz))
         return episode(s.robot, s.chain, s.task, request.condition, frames, bag.ending, result.bag, messages.counts(result))
 
-    def _goal(self, request: EpisodeRequest) -> Any:
+    def _goal(self, request: EpisodeRequest) -> Pause[Any]:
         s = self._setting
         goal = RunEpisode.Goal(task=s.task.name, horizon=s.task.horizon, seed=request.seed, noise=request.noise, fsync=self._fsync)
         goal.condition, goal.cameras, goal.record = messages.to_condition(request.condition), list(request.cameras), True
         if request.controller is not None:
             goal.controller, goal.id = "local", request.condition.name
-            goal.version = self._load_controller(request.condition.name, request.controller)
+            goal.version = yield from self.load_controller(request.condition.name, request.controller)
         elif self._parts:
             goal.controller, goal.id, goal.version = "policy", POLICY, self._parts[0].version
         else:
             raise WorkFailed("an episode of the global policy was asked for before one was loaded")
         return goal
 
-    def _load_controller(self, name: str, controller: LinearGaussian) -> int:
+    def load_controller(self, name: str, controller: LinearGaussian) -> Pause[int]:
         """Sends a controller to the node `local_controller` unless it has it; returns the version."""
         digest = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in controller)).digest()
         known, version = self._loaded.get(name, (b"", 0))
         if known == digest:
             return version
-        self._until(self._load_client.service_is_ready, DISCOVERY_S, "local_controller is not there")
+        yield from _until(self._load_client.service_is_ready, DISCOVERY_S, "local_controller is not there")
         message = messages.to_linear_gaussian(VersionedController(name, version + 1, controller))
         future = self._load_client.call_async(LoadController.Request(controller=message))
-        answer = self._answer(future, "local_controller did not answer")
+        answer = yield from _answer(future, "local_controller did not answer")
         if not answer.ok:
             raise WorkFailed(answer.message)
         self._loaded[name] = digest, version + 1
         return version + 1
 
-    def _send_weights(self) -> None:
-        self._until(lambda: self._weights.get_subscription_count() > 0, DISCOVERY_S, "policy is not there: nobody wants /policy_weights")
+    def _send_weights(self) -> Pause[None]:
+        wanted = self._weights.get_subscription_count
+        yield from _until(lambda: wanted() > 0, DISCOVERY_S, "policy is not there: nobody wants /policy_weights")
         for part in self._parts:
             self._weights.publish(messages.to_weights_part(part))
         first, size = self._parts[0], sum(len(part.data) for part in self._parts)
         announced = PolicyVersion(policy=first.policy, version=first.version, sha256=first.sha256, size=size, count=first.count)
         announced.stamp = self._node.get_clock().now().to_msg()
         self._version.publish(announced)
-
-    def _answer(self, future: Any, otherwise: str) -> Any:
-        self._until(future.done, ANSWER_S, f"{otherwise} within {ANSWER_S:g} s")
-        return future.result()
-
-    def _until(self, done: Callable[[], bool], seconds: float, otherwise: str) -> None:
-        """Spins until `done`; WorkFailed(otherwise) after so many seconds."""
-        end = time.monotonic() + seconds
-        while not done():
-            if time.monotonic() > end:
-                raise WorkFailed(otherwise)
-            self._spin()
-
-    def _spin(self) -> None:
-        self._executor.spin_once(timeout_sec=POLL_S)
-        self._check()
 
     def _cancel(self, running: "_Running") -> None:
         """Asks for the end of the running episode and waits a moment for it; whatever goes wrong now is not the news."""
@@ -180,6 +186,44 @@ class ThroughRos:
 class _Running(NamedTuple):
     """An episode that was accepted."""
 
+    todo: Numbered
     handle: Any  # of the goal
     result: Any  # the future
     heard: list[float]  # when there was feedback, monotonic seconds
+
+
+def run_side_by_side(runners: Sequence[ThroughRos], requests: Sequence[EpisodeRequest]) -> list[Episode]:
+    """The episodes in the order of the requests; each graph takes the next one as soon as it is free."""
+    todo = iter(enumerate(requests))
+    episodes: dict[int, Episode] = {}
+    working = {runner: runner.episodes(todo) for runner in runners}
+    try:
+        while working:
+            for runner in list(working):
+                try:
+                    found = next(working[runner])
+                except StopIteration:
+                    del working[runner]
+                    continue
+                if found is None:
+                    runner.spin(POLL_S if len(working) == 1 else TURN_S)
+                else:
+                    episodes[found[0]] = found[1]
+    finally:
+        for work in working.values():
+            work.close()  # cancels what runs
+    return [episodes[number] for number in range(len(requests))]
+
+
+def _answer(future: Any, otherwise: str) -> Pause[Any]:
+    yield from _until(future.done, ANSWER_S, f"{otherwise} within {ANSWER_S:g} s")
+    return future.result()
+
+
+def _until(done: Callable[[], bool], seconds: float, otherwise: str) -> Pause[None]:
+    """Pauses until `done`; WorkFailed(otherwise) after so many seconds."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            raise WorkFailed(otherwise)
+        yield

@@ -35,6 +35,7 @@ class Through(StrEnum):
 Settings = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as conditions.train=4.")]
 Remaps = Annotated[list[str] | None, typer.Argument(metavar="[KEY:=VALUE]...", help="The same in ROS's notation, such as robot:=ur5e.")]
 Domain = Annotated[int | None, typer.Option(min=0, max=101, help="ROS domain; ROS_DOMAIN_ID or 0 by default.")]
+Graphs = Annotated[int | None, typer.Option(min=1, max=16, help="Simulated robots side by side; by default 2, on one core 1.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 ThroughOption = Annotated[Through, typer.Option(help="Run episodes through the ROS graph or in this process.")]
 
@@ -48,33 +49,36 @@ def train(
     resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on after the last checkpoint of a run.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run folder; runs/<experiment>-<date-time> by default.")] = None,
     domain: Domain = None,
+    graphs: Graphs = None,
     settings: Settings = [],  # noqa: B006 (typer wants it)
 ) -> None:
     """Train an experiment. Exit 1 if the task was not learned; Ctrl-C leaves a run that can be looked at and resumed."""
-    from robot_learning.run.train_command import begin, go_on, run
+    from robot_learning.run.train_command import Where, begin, go_on, run
 
+    place = Where(through.value, domain, graphs)
     changes = [*settings, *([] if seed is None else [f"seed={seed}"])]
     names = list(remaps or [])
     if resume is not None:
         if experiment is not None and ":=" not in experiment or out is not None:
             raise UsageError("--resume takes the experiment and the folder from the run; give neither EXPERIMENT nor --out")
-        folder = go_on(resume, changes, [*([experiment] if experiment else []), *names], through.value, domain)
+        folder = go_on(resume, changes, [*([experiment] if experiment else []), *names], place)
     elif experiment is None:
         raise UsageError("EXPERIMENT: a YAML file or a name in config/experiments is expected, or --resume RUN")
     else:
-        folder = begin(experiment, changes, names, out, through.value, domain)
-    _exit(run(folder, through.value, domain))
+        folder = begin(experiment, changes, names, out, place)
+    _exit(run(folder, place))
 
 
 @app.command()
-def demo(through: ThroughOption = Through.ros, domain: Domain = None, settings: Settings = []) -> None:  # noqa: B006
+def demo(through: ThroughOption = Through.ros, domain: Domain = None, graphs: Graphs = None, settings: Settings = []) -> None:  # noqa: B006
     """Train the experiment reach_state in runs/demo-<date-time>: what `make demo` does."""
     from datetime import datetime
 
-    from robot_learning.run.train_command import begin, run
+    from robot_learning.run.train_command import Where, begin, run
 
-    folder = begin("reach_state", settings, (), Path("runs", f"demo-{datetime.now():%Y%m%d-%H%M%S}"), through.value, domain)
-    _exit(run(folder, through.value, domain))
+    place = Where(through.value, domain, graphs)
+    folder = begin("reach_state", settings, (), Path("runs", f"demo-{datetime.now():%Y%m%d-%H%M%S}"), place)
+    _exit(run(folder, place))
 
 
 @app.command()

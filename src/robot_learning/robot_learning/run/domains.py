@@ -11,7 +11,7 @@ from robot_learning.core.errors import UsageError
 
 # Above 101 the ports of DDS reach into those that Linux hands out to anyone.
 DOMAINS = range(102)
-PRIVATE = range(60, 100)  # for graphs that only their starter talks to
+PRIVATE = range(80, 100)  # for graphs that only their starter talks to
 
 
 def chosen_domain() -> int:
@@ -33,14 +33,16 @@ def hold(domain: int, purpose: str) -> IO[str]:
     return lock
 
 
-def hold_free(purpose: str, domains: Iterable[int] = PRIVATE) -> tuple[int, IO[str]]:
-    """The first free domain and its lock."""
-    for domain in domains:
-        try:
-            return domain, hold(domain, purpose)
-        except UsageError:
-            continue
-    raise UsageError(f"all ROS domains of {domains} are busy; stop what runs there")
+def free(count: int, but: int, among: Iterable[int] = PRIVATE) -> list[int]:
+    """So many domains that no graph has now; `but` is not one of them."""
+    found: list[int] = []
+    for domain in among:
+        if len(found) < count and domain != but and not isinstance(lock := _lock(domain), str):
+            lock.close()
+            found.append(domain)
+    if len(found) < count:
+        raise UsageError(f"no free ROS domain in {among}; stop what runs there")
+    return found
 
 
 def _lock(domain: int) -> IO[str] | str:

@@ -19,7 +19,7 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "perception": ("camera", "weights", "clock", "device"),
     "recorder": ("robot", "clock", "run_dir"),
     "episode_manager": ("robot", "task", "clock", "backend"),
-    "learner": ("config_file", "run_dir"),
+    "learner": ("config_file", "run_dir", "domains"),
 }
 NODES = tuple(PARAMETERS)
 # Which nodes make up each kind of graph. Whoever runs episodes (the learner) may be outside of it.
@@ -61,7 +61,7 @@ def graph(
         backend: where the robot is, one of BACKENDS; a simulator is only part of the graph for "sim".
         run_dir: absolute path of the run folder, for what is recorded.
         extra: further nodes, such as "perception" or "learner".
-        others: further parameters, for the nodes that take them: mode, cameras, camera, weights, device, config_file.
+        others: further parameters, for the nodes that take them: mode, cameras, camera, weights, device, config_file, domains.
 
     Raises:
         UsageError: an unknown name, or lockstep without a simulator.

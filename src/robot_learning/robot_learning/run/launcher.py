@@ -72,10 +72,22 @@ class Launcher:
 
     def start(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Checks, starts all nodes and waits until each is ready; on any error nothing is left running."""
+        self.begin()
+        self.wait_ready(timeout_s)
+
+    def begin(self) -> None:
+        """The first half of `start`: checks, and orders the processes."""
         self.examine()
         self._lock = domains.hold(self.domain, f"the graph of {self.logs.parent}")
         try:
             self._start_warden(self._lock)
+        except BaseException:  # also Ctrl-C
+            self.stop()
+            raise
+
+    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """The second half of `start`."""
+        try:
             self._wait_ready(timeout_s)
         except BaseException:  # also Ctrl-C
             self.stop()
@@ -98,6 +110,12 @@ class Launcher:
                 code = self.ended[spec.name]
                 line = f"{spec.name} {_how(code)}: {last_line(self.log(spec.name))} ({self.log(spec.name)})"
                 raise UsageError(line) if code == 2 else WorkFailed(line)
+
+    def order_stop(self) -> None:
+        """Lets all nodes begin to end; `stop` waits for it."""
+        if self._warden is not None and self._warden.stdin is not None:
+            with suppress(OSError):
+                self._warden.stdin.close()
 
     def stop(self) -> list[str]:
         """SIGINT to all nodes, SIGKILL after 2 s; returns the names of those that had to be killed. A second call does nothing."""
@@ -160,10 +178,9 @@ class Launcher:
             timeout_s = 0.0
 
     def _finish_warden(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdin is not None
         try:
-            with suppress(subprocess.TimeoutExpired, OSError):
-                process.stdin.close()  # that is the order to stop
+            self.order_stop()
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_TIMEOUT_S)
         finally:
             process.kill()  # and with it, by the kernel, all that may be left

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from robot_learning.core.errors import WorkFailed
-from robot_learning.run import checkpoints, experiment, folder, report, summary
+from robot_learning.run import checkpoints, experiment, folder, graphs, report, summary
 from robot_learning.run.experiment import Experiment
 from robot_learning.run.explain import explain
 from robot_learning.run.graph import NodeSpec, graph
@@ -23,18 +24,25 @@ WATCH_S = 0.1
 LEARNER_STOP_S = 2.5  # to write summary and report after Ctrl-C
 
 
-def begin(where: str, settings: Sequence[str], remaps: Sequence[str], out: Path | None, through: str, domain: int | None) -> Path:
+class Where(NamedTuple):
+    """Where the episodes of a training run."""
+
+    through: str = "ros"  # or "process"
+    domain: int | None = None  # of the first graph; None: ROS_DOMAIN_ID, or 0
+    graphs: int | None = None  # how many side by side; None: as many as this machine has room for
+
+
+def begin(where: str, settings: Sequence[str], remaps: Sequence[str], out: Path | None, place: Where) -> Path:
     """A new run folder for an experiment; UsageError or WorkFailed before anything is made if it cannot be trained here."""
     from robot_learning.run.setting import prepare
 
     chosen = experiment.load(where, settings, remaps)
     prepare(chosen)
-    if through == "ros":
-        launcher_of(chosen, out or Path("runs"), domain).examine()
+    examine(chosen, out or Path("runs"), place)
     return folder.create(chosen, out, datetime.now())
 
 
-def go_on(run: Path, settings: Sequence[str], remaps: Sequence[str], through: str, domain: int | None) -> Path:
+def go_on(run: Path, settings: Sequence[str], remaps: Sequence[str], place: Where) -> Path:
     """The folder of a run that is continued, checked."""
     from robot_learning.run.learners import ALGORITHMS
     from robot_learning.run.train import restored
@@ -45,21 +53,27 @@ def go_on(run: Path, settings: Sequence[str], remaps: Sequence[str], through: st
     number = checkpoints.latest(run)
     if number:
         restored(run, number, ALGORITHMS[chosen.algorithm].kind)
-    if through == "ros":
-        launcher_of(chosen, run, domain).examine()
+    examine(chosen, run, place)
     return run
 
 
-def run(run_folder: Path, through: str, domain: int | None) -> int:
+def examine(chosen: Experiment, run_folder: Path, place: Where) -> None:
+    """UsageError or WorkFailed if the graphs cannot start here."""
+    if place.through == "ros":
+        for launcher in launchers_of(chosen, run_folder, place):
+            launcher.examine()
+
+
+def run(run_folder: Path, place: Where) -> int:
     """Train in a run folder; returns 0, or 1 if the task was not learned."""
     terminate_like_interrupt()
     print(f"run folder: {shown(run_folder)}", flush=True)
     try:
-        record_start(run_folder, through)
-        if through == "process":
+        record_start(run_folder, place.through)
+        if place.through == "process":
             in_this_process(run_folder)
         else:
-            through_ros(run_folder, domain)
+            through_ros(run_folder, place)
     except KeyboardInterrupt:
         with deferred():
             if summary.started(run_folder) and summary.load(run_folder)["state"] == "running":  # before the learner could say so
@@ -90,14 +104,16 @@ def in_this_process(run_folder: Path) -> None:
         runner.close()
 
 
-def through_ros(run_folder: Path, domain: int | None) -> None:
-    """Start the graph and the learner's process, and watch both until the learner ends; whatever ends the work, nothing stays behind."""
+def through_ros(run_folder: Path, place: Where) -> None:
+    """Start the graphs and the learner's process, and watch all until the learner ends; whatever ends the work, nothing stays behind."""
     chosen = folder.read_experiment(run_folder)
-    with launcher_of(chosen, run_folder, domain) as launcher:
-        process = start_learner(specs_of(chosen, run_folder)[-1], launcher.environment)
+    launchers = launchers_of(chosen, run_folder, place)
+    with graphs.running(launchers):
+        process = start_learner(specs_of(chosen, run_folder, launchers[1:])[-1], launchers[0].environment)
         try:
             while process.poll() is None:
-                launcher.check()
+                for launcher in launchers:
+                    launcher.check()
                 time.sleep(WATCH_S)
         except BaseException as error:
             end_learner(process)
@@ -107,15 +123,19 @@ def through_ros(run_folder: Path, domain: int | None) -> None:
     verdict(run_folder, process.returncode)
 
 
-def specs_of(chosen: Experiment, run_folder: Path) -> list[NodeSpec]:
-    """The nodes that train an experiment, the learner last."""
-    others = {"mode": chosen.mode or "", "config_file": str(run_folder / folder.CONFIG)}
+def specs_of(chosen: Experiment, run_folder: Path, further: Sequence[Launcher] = ()) -> list[NodeSpec]:
+    """The nodes that train an experiment, the learner last; it uses the `further` graphs as well."""
+    domains = ",".join(str(launcher.domain) for launcher in further)
+    others = {"mode": chosen.mode or "", "config_file": str(run_folder / folder.CONFIG), "domains": domains}
     return graph("learn", chosen.robot, chosen.task, "lockstep", "sim", str(run_folder), ("learner",), others)
 
 
-def launcher_of(chosen: Experiment, run_folder: Path, domain: int | None) -> Launcher:
-    """What starts all nodes but the learner."""
-    return Launcher(specs_of(chosen, run_folder)[:-1], run_folder / "logs", domain)
+def launchers_of(chosen: Experiment, run_folder: Path, place: Where) -> list[Launcher]:
+    """What starts all nodes but the learner, graph by graph."""
+    specs, logs = specs_of(chosen, run_folder)[:-1], run_folder / "logs"
+    count = graphs.chosen_count(place.graphs, len(specs))
+    domains = graphs.chosen_domains(place.domain, count)
+    return [Launcher(specs, logs / f"graph-{n}" if n else logs, domain) for n, domain in enumerate(domains)]
 
 
 def start_learner(spec: NodeSpec, environment: dict[str, str]) -> "subprocess.Popen[bytes]":

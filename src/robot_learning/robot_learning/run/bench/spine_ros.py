@@ -11,8 +11,8 @@ from typing import Any
 from robot_learning.data.bag_reader import Bag
 from robot_learning.run import experiment, folder
 from robot_learning.run.bench.figure import Reading
-from robot_learning.run.bench.trial import outcomes, trained
-from robot_learning.run.train_command import through_ros
+from robot_learning.run.bench.trial import IN_PROCESS, outcomes, trained
+from robot_learning.run.train_command import Where, through_ros
 
 NO_ROS = "no ROS 2 on this machine"
 
@@ -27,15 +27,16 @@ def ros_against_process(seed: int, quick: bool) -> Mapping[str, Reading]:
     if no_ros():
         return {name: Reading(None, reason=NO_ROS) for name in ("ros_wall_ratio", "ros_equals_inprocess")}
     settings = ["evaluation.cameras=[]", f"iterations={1 if quick else 2}"]
-    found: dict[str, list[dict[str, Any]]] = {"process": [], "ros": []}
+    ways = {"process": IN_PROCESS, "ros": Where(), "ros_one_graph": Where(graphs=1)}
+    found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     for _ in range(1 if quick else 2):
-        for through, contents in found.items():
-            contents.append(trained("reach_state", seed, settings, through=through))
-    walls = {through: [content["wall_s"] for content in contents] for through, contents in found.items()}
+        for way, contents in found.items():
+            contents.append(trained("reach_state", seed, settings, ways[way]))
+    walls = {way: [content["wall_s"] for content in contents] for way, contents in found.items()}
     ratio = sum(walls["ros"]) / sum(walls["process"])
     equal = all(outcomes(content) == outcomes(found["process"][0]) for contents in found.values() for content in contents)
-    seconds = {through: contents[-1]["seconds"] for through, contents in found.items()}
-    success = {through: contents[-1]["success"]["last"] for through, contents in found.items()}
+    seconds = {way: contents[-1]["seconds"] for way, contents in found.items()}
+    success = {way: contents[-1]["success"]["last"] for way, contents in found.items()}
     return {
         "ros_wall_ratio": Reading(ratio, {"wall_s": walls, "seconds": seconds}),
         "ros_equals_inprocess": Reading(float(equal), {"success": success}),
@@ -50,7 +51,7 @@ def lockstep_episode(seed: int, quick: bool) -> Mapping[str, Reading]:
     chosen = experiment.load("reach_local", settings)
     with tempfile.TemporaryDirectory(prefix="robot-learning-bench-") as place:
         run = folder.create(chosen, Path(place, "run"), datetime.now())
-        through_ros(run, None)
+        through_ros(run, Where(graphs=1))
         seconds = [steps_s(Bag(path)) for path in sorted((run / "bags").iterdir())]
     quartiles = statistics.quantiles(seconds, n=4)
     detail = {"episodes": len(seconds), "least": min(seconds), "quartiles": quartiles, "most": max(seconds)}
@@ -74,5 +75,5 @@ def bit_equal(seed: int, quick: bool) -> Mapping[str, Reading]:
     if no_ros():
         return {"lockstep_bit_equal": Reading(None, reason=NO_ROS)}
     settings = [f"iterations={1 if quick else 2}"]
-    first, second = (trained("reach_local", seed, settings, through="ros") for _ in range(2))
+    first, second = (trained("reach_local", seed, settings, Where()) for _ in range(2))
     return {"lockstep_bit_equal": Reading(float(outcomes(first) == outcomes(second)), {"costs": first["iterations"][-1]["costs"]})}

@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from robot_learning.run import experiment, folder, summary
-from robot_learning.run.train_command import in_this_process, through_ros
+from robot_learning.run.train_command import Where, in_this_process, through_ros
+
+IN_PROCESS = Where("process")
 
 
-def trained(name: str, seed: int, settings: Sequence[str], domain: int | None = None, through: str = "process") -> dict[str, Any]:
+def trained(name: str, seed: int, settings: Sequence[str], where: Where = IN_PROCESS) -> dict[str, Any]:
     """The summary of a whole training; seed of the conditions and of everything else: `seed`."""
     chosen = experiment.load(name, [f"seed={seed}", f"conditions.seed={seed}", "evaluation.film=0", *settings])
     with tempfile.TemporaryDirectory(prefix="robot-learning-bench-") as place:
         run = folder.create(chosen, Path(place, "run"), datetime.now())
-        if through == "process":
+        if where.through == "process":
             in_this_process(run)
         else:
-            through_ros(run, domain)
+            through_ros(run, where)
         return summary.load(run)
 
 
