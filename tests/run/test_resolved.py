@@ -71,7 +71,7 @@ def refusals(run):
 
 def test_nothing_changed_is_no_refusal(run, share):
     assert folder.read_experiment(run).name == "reach_local"
-    assert folder.resume(run, ["iterations=2"], ()).iterations == 2
+    folder.change(run, folder.resume(run, ["iterations=2"], ()))
     assert folder.read_experiment(run).iterations == 2
 
 

@@ -71,7 +71,7 @@ def test_ctrl_c_at_any_episode_leaves_a_run_that_can_be_looked_at(tmp_path, numb
 def test_more_iterations_may_be_asked_for_and_nothing_else(tmp_path):
     run, runner = make(tmp_path / "run")
     Trainer(run, runner, "process").train()
-    folder.resume(run, ["iterations=4"], ())
+    folder.change(run, folder.resume(run, ["iterations=4"], ()))
     content = Trainer(run, FakeRunner(runner.setting), "process").train()
     assert [i["iteration"] for i in content["iterations"]] == [1, 2, 3, 4]
     for setting in ("seed=5", "rollouts=4", "robot=fer", "local.kl_step=0.5"):
@@ -79,6 +79,25 @@ def test_more_iterations_may_be_asked_for_and_nothing_else(tmp_path):
             folder.resume(run, [setting], ())
     with pytest.raises(UsageError, match="4 are done"):
         folder.resume(run, ["iterations=2"], ())
+
+
+def test_a_refused_continuation_leaves_the_run_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(preflight, "check_nodes", lambda specs: None)
+    monkeypatch.setattr(preflight, "check_ros", lambda: None)
+    monkeypatch.setattr(preflight, "check_shared_memory", lambda count: None)
+    run, runner = make(tmp_path / "run", settings=[*SMALL, "iterations=1"])
+    Trainer(run, runner, "process").train()
+
+    def files():
+        return {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+    before = files()
+    with domains.hold(14, "a test"), pytest.raises(UsageError, match="ROS domain 14 is busy"):
+        go_on(run, ["iterations=2"], (), Where(domain=14))
+    assert files() == before
+    assert go_on(run, ["iterations=2"], (), Where("process")) == run
+    assert folder.read_experiment(run).iterations == 2
 
 
 def test_another_seed_gives_other_costs(tmp_path):

@@ -67,7 +67,7 @@ def adopt(experiment_file: str, run: Path) -> Path:
 
 
 def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experiment:
-    """The experiment of a run that goes on; of its settings only `iterations` may change."""
+    """The experiment of a run that goes on; of its settings only `iterations` may change. Writes nothing: see `change`."""
     path = run / CONFIG
     before = read_experiment(run)
     changed = checked(apply(load_yaml(path), parse(settings, remaps), str(path)), str(path))
@@ -79,9 +79,14 @@ def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experim
         raise UsageError(f"{run / 'checkpoints'}: no checkpoint; start a new run")
     if changed.iterations < done:
         raise UsageError(f"--resume {run}: iterations: {changed.iterations}, but {done} are done; at least {done} is expected")
-    if changed != before:
-        write_atomic(path, as_yaml(changed).encode())
     return changed
+
+
+def change(run: Path, experiment: Experiment) -> None:
+    """Keep the experiment with which a run goes on, once all is checked; WorkFailed if the disk does not take it."""
+    path = run / CONFIG
+    if checked(load_yaml(path), str(path)) != experiment:
+        write_atomic(path, as_yaml(experiment).encode())
 
 
 def read_experiment(run: Path) -> Experiment:

@@ -43,7 +43,7 @@ def begin(where: str, settings: Sequence[str], remaps: Sequence[str], out: Path 
 
 
 def go_on(run: Path, settings: Sequence[str], remaps: Sequence[str], place: Where) -> Path:
-    """The folder of a run that is continued, checked."""
+    """The folder of a run that is continued; a refused one stays as it was."""
     from robot_learning.run.learners import ALGORITHMS
     from robot_learning.run.train import restored
 
@@ -54,6 +54,7 @@ def go_on(run: Path, settings: Sequence[str], remaps: Sequence[str], place: Wher
     if number:
         restored(run, number, ALGORITHMS[chosen.algorithm].kind)
     examine(chosen, run, place)
+    folder.change(run, chosen)
     return run
 
 
