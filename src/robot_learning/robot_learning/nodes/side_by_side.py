@@ -41,5 +41,6 @@ class SideBySide:
 
 def _node_in(domain: int, name: str) -> Node:
     context = Context()
-    rclpy.init(context=context, domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
-    return Node(name, context=context)
+    rclpy.init(context=context, args=[], domain_id=domain, signal_handler_options=SignalHandlerOptions.NO)
+    # a process has one logger of a name, and the first graph's node has it
+    return Node(name, context=context, enable_rosout=False, use_global_arguments=False)
