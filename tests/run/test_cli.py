@@ -28,7 +28,7 @@ def command(monkeypatch, capsys, *words):
         (["train", "reach_local", "robot:=ur55"], "did you mean 'ur5'?"),
         (["train", "reach_local", "robto:=ur5"], "robto: unknown key; did you mean 'robot'?"),
         (["train", "reach_local", "--set", "task=peg"], "config/tasks: no 'peg'"),
-        (["train", "reach_local", "mode:=walk"], "mode: Input should be 'effort'"),
+        (["train", "reach_local", "mode:=walk"], "mode: \"walk\"; 'effort'"),
         (["train", "reach_local", "--out", "/proc/x/y", "--through", "process"], "--out /proc/x/y"),
         (["train", "--resume", "/nowhere"], "/nowhere: no config.yaml"),
         (["train", "reach_local", "--resume", "/nowhere"], "give neither EXPERIMENT nor --out"),

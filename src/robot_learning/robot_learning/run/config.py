@@ -3,13 +3,14 @@
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.paths import share_dir
+from robot_learning.run.complaint import complaint
 
 T = TypeVar("T")
 MAX_BYTES = 1_000_000
@@ -84,22 +85,10 @@ def build(cls: type[T], content: Any, where: str) -> T:
         return TypeAdapter(cls).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
         if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+            field = ".".join(str(part) for part in first["loc"])
             raise UsageError(f"{where}: {field}: unknown key; {_near(cls, first['loc'])}") from None
-        raise UsageError(f"{where}: {field}: {first['msg']}{_range(cls, first['loc'])}") from None
-
-
-def _range(cls: Any, location: tuple[Any, ...]) -> str:
-    """The allowed range in brackets where both bounds of a number are declared; empty elsewhere."""
-    for part in location:
-        if isinstance(part, int):
-            return ""
-        cls = get_type_hints(cls, include_extras=True).get(part) if is_dataclass(cls) else None
-    bounds = [bound for info in getattr(cls, "__metadata__", ()) for bound in getattr(info, "metadata", ())]
-    least = next((bound.ge for bound in bounds if hasattr(bound, "ge")), None)
-    most = next((bound.le for bound in bounds if hasattr(bound, "le")), None)
-    return "" if least is None or most is None else f" ({least} to {most})"
+        raise UsageError(f"{where}: {complaint(cls, first)}") from None
 
 
 def _near(cls: Any, location: tuple[Any, ...]) -> str:
