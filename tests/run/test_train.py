@@ -9,12 +9,12 @@ from fake_runner import FakeRunner  # tests/run/conftest.py puts this folder on 
 
 from robot_learning.algorithms import local_gps
 from robot_learning.core.errors import UsageError, WorkFailed
-from robot_learning.run import checkpoints, domains, experiment, folder, preflight, report, summary, train_command
+from robot_learning.run import checkpoints, domains, experiment, folder, preflight, summary, train_command
 from robot_learning.run.evaluate_command import evaluate_run
 from robot_learning.run.records import Iteration, Outcome, Update
 from robot_learning.run.setting import prepare
 from robot_learning.run.train import Trainer, best_iteration
-from robot_learning.run.train_command import Where, begin, go_on, record_start
+from robot_learning.run.train_command import Where, begin, go_on
 
 SMALL = ["conditions.train=2", "rollouts=3", "iterations=3", "evaluation.film=0", "local.mixture_components=2"]
 POLICY = [*SMALL, "conditions.heldout=1", "fit.steps=30", "hidden=[8]"]
@@ -231,25 +231,6 @@ def test_a_checkpoint_with_a_shortened_log_is_named(tmp_path, kept):
     for use in (lambda: evaluate_run(run, None, None), lambda: go_on(run, (), (), Where("process"))):
         with pytest.raises(UsageError, match=r"003/checkpoint.json: "):
             use()
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        (lambda content: {"format": 1}, "experiment: missing; str is expected"),
-        (lambda content: {**content, "iterations": None}, "iterations: None; list is expected"),
-        (lambda content: {**content, "final": []}, r"final: \[\]; dict or null is expected"),
-        (lambda content: {**content, "format": 7}, "format: 1 is expected"),
-        (lambda content: [], "format: 1 is expected"),
-    ],
-)
-def test_a_summary_without_what_readers_need_is_named(tmp_path, change, expected):
-    run, _ = make(tmp_path / "run")
-    record_start(run, "process")
-    content = summary.load(run)
-    (run / summary.NAME).write_text(json.dumps(change(content)))
-    with pytest.raises(UsageError, match=rf"summary.json: {expected}"):
-        report.write(run)
 
 
 @pytest.mark.parametrize(

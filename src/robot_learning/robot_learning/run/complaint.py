@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic_core import ErrorDetails
 
+UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 LONGEST = 40  # characters of a value that is shown
 BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 EXPECTED = {  # by the first word of pydantic's name for an error, or by all of it
@@ -32,6 +33,8 @@ def complaint(kind: Any, error: ErrorDetails) -> str:
     field = ".".join(str(part) for part in error["loc"])
     if error["type"] == "missing":
         return f"{field}: missing"
+    if error["type"] in UNKNOWN:
+        return f"{field}: unknown key"
     return f"{field}: {_shown(error['input'])}; {_allowed(kind, error)} is expected"
 
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.paths import share_dir
-from robot_learning.run.complaint import complaint
+from robot_learning.run.complaint import UNKNOWN, complaint
 
 T = TypeVar("T")
 MAX_BYTES = 1_000_000
@@ -85,10 +85,8 @@ def build(cls: type[T], content: Any, where: str) -> T:
         return TypeAdapter(cls).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
-        if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            field = ".".join(str(part) for part in first["loc"])
-            raise UsageError(f"{where}: {field}: unknown key; {_near(cls, first['loc'])}") from None
-        raise UsageError(f"{where}: {complaint(cls, first)}") from None
+        hint = f"; {_near(cls, first['loc'])}" if first["type"] in UNKNOWN else ""
+        raise UsageError(f"{where}: {complaint(cls, first)}{hint}") from None
 
 
 def _near(cls: Any, location: tuple[Any, ...]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from robot_learning.core.atomic import require_space, work_failed, write_atomic
 from robot_learning.core.errors import UsageError
-from robot_learning.run import checkpoints, resolved
+from robot_learning.run import checkpoints, resolved, summary
 from robot_learning.run.config import load_yaml
 from robot_learning.run.experiment import Experiment, as_yaml, checked, load
 from robot_learning.run.overrides import apply, parse
@@ -77,6 +77,10 @@ def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experim
     done = checkpoints.latest(run)
     if done == 0 and (run / "checkpoints").exists():
         raise UsageError(f"{run / 'checkpoints'}: no checkpoint; start a new run")
+    try:
+        summary.started(run)
+    except UsageError as error:
+        raise UsageError(f"{error}; without that file the run goes on and makes it anew") from None
     if changed.iterations < done:
         raise UsageError(f"--resume {run}: iterations: {changed.iterations}, but {done} are done; at least {done} is expected")
     return changed

@@ -13,19 +13,11 @@ from robot_learning.run import provenance, resolved
 from robot_learning.run.experiment import Experiment, as_mapping
 from robot_learning.run.json_files import read_json
 from robot_learning.run.records import Final, Iteration, added, chosen, rate, rejected
+from robot_learning.run.summary_content import first_wrong
 from robot_learning.run.tasks import load_task
 
 FORMAT = 1
 NAME = "summary.json"
-FIELDS: dict[str, type | tuple[type, ...]] = {  # what readers of a summary rely on
-    **dict.fromkeys(("experiment", "robot", "task", "algorithm", "through", "state", "ending", "started"), str),
-    **dict.fromkeys(("seconds", "success", "thresholds", "gate", "counts", "config", "versions", "machine"), dict),
-    **dict.fromkeys(("notes", "iterations", "rejected"), list),
-    **dict.fromkeys(("seed", "condition_seed", "samples_per_condition"), int),
-    "wall_s": (int, float),
-    "learned": (bool, type(None)),
-    "final": (dict, type(None)),
-}
 
 
 def summarize(
@@ -135,20 +127,15 @@ def load(run: Path) -> dict[str, Any]:
     content = read_json(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UsageError(f"{path}: format: {FORMAT} is expected")
-    for field, kinds in FIELDS.items():
-        if field not in content or not isinstance(content[field], kinds):
-            found = repr(content[field])[:40] if field in content else "missing"
-            allowed = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
-            raise UsageError(f"{path}: {field}: {found}; {allowed.replace('NoneType', 'null')} is expected")
+    wrong = first_wrong(content)
+    if wrong:
+        raise UsageError(f"{path}: {wrong}")
     return content
 
 
 def started(run: Path) -> str:
-    """When a run was begun first; empty if it has no summary yet."""
-    try:
-        return str(load(run)["started"])
-    except (UsageError, KeyError):
-        return ""
+    """When a run was begun first; empty if it has no summary yet. UsageError if that is damaged."""
+    return str(load(run)["started"]) if (run / NAME).exists() else ""
 
 
 def restate(run: Path, state: str, ending: str) -> None:
