@@ -1,7 +1,6 @@
 """Laws of the safety gate: whatever comes in, what goes out is finite, within the limits and allowed."""
 
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +9,8 @@ from hypothesis import strategies as st
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.types import Command, JointState
-from robot_learning.data.messages import BadMessage, joint_command
+from robot_learning.data.cdr import joint_command, to_joint_command
+from robot_learning.data.messages import BadMessage
 from robot_learning.robots.joint_trajectory import STREAM_PERIODS
 from robot_learning.run.robots import load_robot
 from robot_learning.safety.gate import HOLD_NS, Gate, command_mode
@@ -102,12 +102,11 @@ REFUSALS = ("unarmed", "no_state", "mode", "length", "non_finite", "source", "st
 @settings(max_examples=100, deadline=None)
 @given(st.permutations(range(7)), st.lists(st.floats(-1.0, 1.0), min_size=7, max_size=7))
 def test_reordered_names_reach_the_robot_in_its_own_order(order, values):
-    stamp = SimpleNamespace(sec=0, nanosec=50 * MS)
-    message = SimpleNamespace(header=SimpleNamespace(stamp=stamp), mode="effort", source="a b", step=3)
-    message.names, message.values = [FR3.joints[i] for i in order], [values[i] for i in order]
+    command = Command(50 * MS, "effort", np.array(values)[order], "a b", 3)
+    raw = to_joint_command(command, tuple(FR3.joints[i] for i in order))
     gate = lockstep()
     gate.observe(at(50 * MS), 0)
-    assert gate.submit(joint_command(message, FR3.joints), 0) == ""
+    assert gate.submit(joint_command(raw, FR3.joints), 0) == ""
     assert gate.output(0).values.tolist() == values
     assert gate.counts["passed"] == 1
 
@@ -115,13 +114,12 @@ def test_reordered_names_reach_the_robot_in_its_own_order(order, values):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from([*FR3.joints, "gripper", ""]), max_size=9))
 def test_missing_repeated_and_unknown_names_are_refused(names):
-    header = SimpleNamespace(stamp=SimpleNamespace(sec=0, nanosec=0))
-    message = SimpleNamespace(header=header, mode="effort", source="", step=0, names=names, values=[0.0] * len(names))
+    raw = to_joint_command(Command(0, "effort", np.zeros(len(names))), tuple(names))
     if sorted(names) == sorted(FR3.joints):
-        joint_command(message, FR3.joints)
+        joint_command(raw, FR3.joints)
         return
     with pytest.raises(BadMessage) as error:
-        joint_command(message, FR3.joints)
+        joint_command(raw, FR3.joints)
     assert error.value.kind == "names"
 
 

@@ -19,6 +19,7 @@ from std_msgs.msg import Float64MultiArray, String
 
 from robot_learning.core.types import Command
 from robot_learning.core.types import JointState as State
+from robot_learning.data import cdr
 from robot_learning.data.bag_reader import Bag
 from robot_learning.data.definitions import definition
 from robot_learning.nodes import messages, qos, recorded_topics
@@ -74,9 +75,9 @@ class Client:
         self.until(lambda: (answer := self.prepared(**fields)).ok or not answer.message.startswith("waiting for "))
 
     def step(self, number):
-        self.commands.publish(messages.to_joint_command(Command(number * 10**9, "effort", ZERO, "test", number), ROBOT.joints))
-        self.outputs.publish(messages.to_float_array(ZERO))
-        self.states.publish(messages.to_joint_state(State((number + 1) * 10**9, ZERO, ZERO, ZERO), ROBOT.joints))
+        self.commands.publish(cdr.to_joint_command(Command(number * 10**9, "effort", ZERO, "test", number), ROBOT.joints))
+        self.outputs.publish(cdr.to_float_array(ZERO))
+        self.states.publish(cdr.to_joint_state(State((number + 1) * 10**9, ZERO, ZERO, ZERO), ROBOT.joints))
 
     def finished(self, last, ending="time"):
         request = FinishEpisode.Request(episode="e1", ending=ending, last_stamp=messages.to_time(last))
@@ -130,7 +131,7 @@ def test_it_waits_for_the_last_messages_and_answers_a_repeated_question_the_same
     start()
     client.publish_everything()
     client.wait_until_prepared()
-    client.states.publish(messages.to_joint_state(State(0, ZERO, ZERO, ZERO), ROBOT.joints))
+    client.states.publish(cdr.to_joint_state(State(0, ZERO, ZERO, ZERO), ROBOT.joints))
     for number in range(3):
         client.step(number)
     answer = client.finished(3 * 10**9)[-1]
@@ -145,7 +146,7 @@ def test_what_does_not_come_within_a_second_is_named_in_the_ending(start, client
     start()
     client.publish_everything()
     client.wait_until_prepared()
-    client.states.publish(messages.to_joint_state(State(0, ZERO, ZERO, ZERO), ROBOT.joints))
+    client.states.publish(cdr.to_joint_state(State(0, ZERO, ZERO, ZERO), ROBOT.joints))
     client.step(0)
     began = time.monotonic()
     first, *_, last = client.finished(2 * 10**9)
@@ -160,7 +161,7 @@ def test_a_robot_that_publishes_best_effort_is_recorded_too(start, client, tmp_p
     client.publish_everything(qos.STATE_READER)
     client.wait_until_prepared()
     client.until(lambda: client.states.get_subscription_count())
-    client.states.publish(messages.to_joint_state(State(0, ZERO, ZERO, ZERO), ROBOT.joints))
+    client.states.publish(cdr.to_joint_state(State(0, ZERO, ZERO, ZERO), ROBOT.joints))
     client.step(0)
     assert client.finished(10**9)[-1].ok
     assert len(Bag(tmp_path / "bags" / "e1").raw(ROBOT.joint_states_topic)) == 2

@@ -10,6 +10,7 @@ from sensor_msgs.msg import JointState
 
 from robot_learning.core.types import JointState as State
 from robot_learning.core.types import LinearGaussian
+from robot_learning.data import cdr
 from robot_learning.data.messages import VersionedController
 from robot_learning.models import weights
 from robot_learning.models.gaussian_policy import GaussianPolicy
@@ -45,9 +46,12 @@ class Stage:
         self.peer, self.name, self.commands = peer, name, []
         self.states = peer.node.create_publisher(JointState, FR3.joint_states_topic, qos.CONTROL_WRITER)
         self.status = peer.node.create_publisher(EpisodeStatus, "/episode_status", qos.LATCHED)
-        peer.node.create_subscription(JointCommand, "/joint_command", self.commands.append, qos.RECORDER_READER)
+        peer.node.create_subscription(JointCommand, "/joint_command", self.on_command, qos.RECORDER_READER, raw=True)
         peer.matched(self.states, self.status)
         self.rng = np.random.default_rng(5)
+
+    def on_command(self, raw):
+        self.commands.append(cdr.joint_command(raw, FR3.joints))
 
     def load(self, value):
         answer = LoadController.Request(controller=messages.to_linear_gaussian(value))
@@ -61,7 +65,7 @@ class Stage:
 
     def state(self, stamp):
         state = State(stamp, np.array(FR3.home) + 0.1 * self.rng.normal(size=7), self.rng.normal(size=7), np.zeros(7))
-        self.states.publish(messages.to_joint_state(state, FR3.joints))
+        self.states.publish(cdr.to_joint_state(state, FR3.joints))
         return state
 
     def answer(self, stamp):
@@ -69,7 +73,7 @@ class Stage:
         count, state = len(self.commands), self.state(stamp)
         assert self.peer.until(lambda: len(self.commands) > count), "no command"
         x = observe(CHAIN, TASK, CONDITION, state.position, state.velocity)
-        return x, messages.joint_command(self.commands[-1], FR3.joints)
+        return x, self.commands[-1]
 
 
 def test_local_controller_in_lockstep(start, peer):
@@ -92,8 +96,8 @@ def test_local_controller_in_lockstep(start, peer):
         action = value.controller.K[step] @ x + value.controller.k[step]
         assert command.values == pytest.approx(action * MODE.action_scale)
         assert (command.stamp_ns, command.step, command.source) == (1000 + step, step, "local_controller c:3")
-    stage.states.publish(messages.to_joint_state(State(1002, np.zeros(7), np.zeros(7), np.zeros(7)), FR3.joints))
-    stage.states.publish(messages.to_joint_state(State(1003, np.full(7, np.nan), np.zeros(7), np.zeros(7)), FR3.joints))
+    stage.states.publish(cdr.to_joint_state(State(1002, np.zeros(7), np.zeros(7), np.zeros(7)), FR3.joints))
+    stage.states.publish(cdr.to_joint_state(State(1003, np.full(7, np.nan), np.zeros(7), np.zeros(7)), FR3.joints))
     assert not peer.until(lambda: len(stage.commands) > 3, 0.3), "answered once; NaN not at all"
     assert stage.finish() == {"ticks": 3, "bad_state": 1}
     stage.state(1004)
@@ -119,7 +123,7 @@ def test_local_controller_in_realtime_keeps_the_tasks_rate(start, peer):
     assert not stage.commands
     stage.status.publish(EpisodeStatus(episode="e", state="running"))
     assert peer.until(lambda: len(stage.commands) >= 40, 5.0, robot)
-    stamps = np.array([messages.stamp_ns(c.header.stamp) for c in stage.commands])
+    stamps = np.array([c.stamp_ns for c in stage.commands])
     assert np.diff(stamps).mean() / 1e9 == pytest.approx(1 / TASK.rate_hz, rel=0.05)
     peer.until(lambda: False, 0.2, robot)
     assert [c.step for c in stage.commands] == list(range(40)), "no more than the horizon"

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message, serialize_message
 from robot_learning_interfaces.msg import (
     Condition,
@@ -12,12 +14,15 @@ from robot_learning_interfaces.msg import (
     WeightsPart,
 )
 from robot_learning_interfaces.srv import FinishEpisode
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Float64MultiArray
 
 from robot_learning.core.canonical import canonical_pose
 from robot_learning.core.rotations import from_rpy, transform
 from robot_learning.core.types import Command, LinearGaussian
 from robot_learning.core.types import JointState as State
+from robot_learning.data import cdr
 from robot_learning.data.messages import Keypoints as Points
 from robot_learning.data.messages import VersionedController
 from robot_learning.models.weights import Part
@@ -31,7 +36,9 @@ RNG = np.random.default_rng(0)
 
 
 def travelled(message, kind):
-    """The message after a journey."""
+    """The message after a journey; bytes through a message object of rclpy's."""
+    if isinstance(message, bytes):
+        return serialize_message(deserialize_message(message, kind))
     return deserialize_message(serialize_message(message), kind)
 
 
@@ -46,10 +53,29 @@ def same(one, other):
 
 def test_joint_states_and_commands_come_back_bit_for_bit():
     state = State(STAMP, *RNG.normal(size=(3, 3)))
-    same(messages.joint_state(travelled(messages.to_joint_state(state, JOINTS), JointState), JOINTS), state)
+    message = deserialize_message(cdr.to_joint_state(state, JOINTS), JointState)
+    assert (message.header.frame_id, tuple(message.name)) == ("", JOINTS)
+    same(cdr.joint_state(serialize_message(message), JOINTS), state)
     command = Command(STAMP, "velocity", RNG.normal(size=3), "policy p:1", 7)
-    same(messages.joint_command(travelled(messages.to_joint_command(command, JOINTS), JointCommand), JOINTS), command)
-    assert list(messages.to_float_array(command.values).data) == command.values.tolist()
+    same(cdr.joint_command(travelled(cdr.to_joint_command(command, JOINTS), JointCommand), JOINTS), command)
+    assert np.array_equal(cdr.float_array(travelled(cdr.to_float_array(command.values), Float64MultiArray)), command.values)
+    assert messages.stamp_ns(deserialize_message(cdr.to_clock(STAMP), Clock).clock) == STAMP
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), max_size=5), st.text("ab"), st.data())
+def test_joint_states_of_other_writers(names, frame, data):
+    """Whatever rclpy writes: its padding is not cleared, and it makes room for the alignment of what is empty."""
+    values = [data.draw(st.sampled_from([[], [0.1 * (i + 1) for i in range(len(names))]])) for _ in range(3)]
+    message = JointState(name=names, position=values[0], velocity=values[1], effort=values[2])
+    message.header.frame_id, message.header.stamp = frame, messages.to_time(STAMP)
+    raw = serialize_message(message)
+    if len(set(names)) < len(names) or not all(len(v) == len(names) for v in values[:2]):
+        with pytest.raises(messages.BadMessage):
+            cdr.joint_state(raw, tuple(names))
+        return
+    read = cdr.joint_state(raw, tuple(names))
+    assert (read.stamp_ns, read.position.tolist(), read.velocity.tolist()) == (STAMP, *values[:2])
+    assert read.effort.tolist() == values[2] if values[2] else np.isnan(read.effort).all()
 
 
 def test_short_trajectories():

@@ -2,7 +2,6 @@
 
 import math
 import time
-from array import array
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from std_msgs.msg import Bool, Float64MultiArray
 
 from robot_learning.core.types import Command
 from robot_learning.core.types import JointState as State
+from robot_learning.data import cdr
 from robot_learning.nodes import messages, qos
 from robot_learning.run.robots import load_robot
 
@@ -48,14 +48,14 @@ class Stage:
         if now >= self.next_state:
             self.next_state = now + 0.01
             self.stamp = time.time_ns()
-            self.states.publish(messages.to_joint_state(State(self.stamp, HOME, np.zeros(7), np.zeros(7)), FR3.joints))
+            self.states.publish(cdr.to_joint_state(State(self.stamp, HOME, np.zeros(7), np.zeros(7)), FR3.joints))
         if self.policy_runs and now >= self.next_command:
             self.next_command = now + 0.05
             self.command(self.values)
 
     def command(self, values, stamp=None, joints=FR3.joints, source="policy p:1"):
         stamp = self.stamp if stamp is None else stamp
-        self.commands.publish(messages.to_joint_command(Command(stamp, "effort", values, source), joints))
+        self.commands.publish(cdr.to_joint_command(Command(stamp, "effort", values, source), joints))
         return time.monotonic()
 
     def run(self, seconds):
@@ -132,8 +132,7 @@ def test_output_rate_is_100_hz_without_bursts(stage):
 
 
 def send_bad_commands(stage):
-    wrong = messages.to_joint_command(Command(stage.stamp, "effort", np.ones(7)), FR3.joints)
-    wrong.values = array("d", [1.0] * 8)
+    wrong = cdr.to_joint_command(Command(stage.stamp, "effort", np.ones(8)), FR3.joints)
     for send in (
         lambda: stage.command(np.full(7, math.nan)),
         lambda: stage.command(np.array([math.inf] + [0.0] * 6)),
@@ -143,6 +142,7 @@ def send_bad_commands(stage):
         lambda: stage.command(np.ones(7), stamp=stage.stamp + 10**12),
         lambda: stage.command(np.ones(6), joints=FR3.joints[:6]),
         lambda: stage.commands.publish(wrong),
+        lambda: stage.commands.publish(wrong[:100]),
         lambda: stage.command(np.full(7, 1e300)),
     ):
         send()
@@ -151,7 +151,7 @@ def send_bad_commands(stage):
 
 def test_nothing_bad_reaches_the_robot(stage):
     stage.run(0.1)
-    expected = {"non_finite": 3, "source": 1, "stale": 1, "future": 1, "names": 1, "length": 1, "refused": 8}
+    expected = {"non_finite": 3, "source": 1, "stale": 1, "future": 1, "names": 1, "length": 1, "bytes": 1, "refused": 9}
     for _ in range(20):
         stage.move()
         send_bad_commands(stage)

@@ -1,11 +1,248 @@
-"""What can be read from a serialized message without decoding it."""
+"""The messages of every control tick as bytes: what DDS carries and bags hold, to library values and back without message objects.
+
+The format is the CDR of DDS: four bytes that say which, then the fields one after the other, numbers aligned to their size. Only
+little-endian bytes are read and written. Live nodes and readers of bags call the same functions. Whatever the bytes are, the
+result is a value that may be used or BadMessage; nothing non-finite gets past this door, except as told.
+"""
 
 import struct
+from functools import lru_cache
 
-_LITTLE, _BIG = struct.Struct("<iI"), struct.Struct(">iI")
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_learning.core.types import Array, Command, JointState
+from robot_learning.data.messages import BadMessage
+
+SPARE = 16  # less than so many bytes may follow the last field: some writers make room for the alignment of what is empty
+_LITTLE = b"\0\1\0\0"
+_STAMP, _BIG_STAMP, _U32 = struct.Struct("<iI"), struct.Struct(">iI"), struct.Struct("<I")
+_DOUBLE = np.dtype("<f8")
+_NONE: Array = np.empty(0)
 
 
 def header_stamp_ns(raw: bytes) -> int:
     """The stamp of a message that begins with a std_msgs/Header (or a builtin_interfaces/Time), ns."""
-    seconds, nanoseconds = (_LITTLE if raw[1] & 1 else _BIG).unpack_from(raw, 4)
+    seconds, nanoseconds = (_STAMP if raw[1] & 1 else _BIG_STAMP).unpack_from(raw, 4)
     return int(seconds) * 1_000_000_000 + int(nanoseconds)
+
+
+def joint_state(raw: bytes, joints: tuple[str, ...]) -> JointState:
+    """A sensor_msgs/JointState by joint name; other joints (a gripper's) are left out.
+
+    Position and velocity must be there and finite. Effort is NaN where the robot does not measure it.
+    """
+    stamp_ns, at = _read_header(raw)
+    names, at = _names(raw, at, joints)
+    position, at = _doubles(raw, at)
+    velocity, at = _doubles(raw, at)
+    effort, at = _doubles(raw, at)
+    _check_end(raw, at)
+    index = _index(names, joints, False)
+    if not effort.size:
+        effort = np.full(len(names), np.nan)
+    return JointState(
+        stamp_ns,
+        _finite(position, names, index, "position"),
+        _finite(velocity, names, index, "velocity"),
+        _ordered(effort, names, index, "effort"),
+    )
+
+
+def joint_command(raw: bytes, joints: tuple[str, ...]) -> Command:
+    """A JointCommand by joint name: exactly the robot's joints, in any order, with finite values."""
+    stamp_ns, at = _read_header(raw)
+    mode, at = _string(raw, at)
+    names, at = _names(raw, at, joints)
+    values, at = _doubles(raw, at)
+    source, at = _string(raw, at)
+    step, at = _u32(raw, at)
+    _check_end(raw, at)
+    return Command(stamp_ns, mode, _finite(values, names, _index(names, joints, True), "values"), source, step)
+
+
+def float_array(raw: bytes) -> Array:
+    """The numbers of a std_msgs/Float64MultiArray, in whatever layout, finite or not: a controller says which it takes."""
+    dimensions, at = _u32(raw, _begin(raw))
+    for _ in range(dimensions):
+        _, at = _string(raw, at)  # label
+        _, at = _u32(raw, at)  # size
+        _, at = _u32(raw, at)  # stride
+    _, at = _u32(raw, at)  # data_offset
+    values, at = _doubles(raw, at)
+    _check_end(raw, at)
+    return values.copy()
+
+
+def to_joint_state(state: JointState, joints: tuple[str, ...]) -> bytes:
+    """sensor_msgs/JointState, names in the robot's order."""
+    out = _header(state.stamp_ns)
+    out += _names_block(joints)
+    for values in (state.position, state.velocity, state.effort):
+        _put_doubles(out, values)
+    return bytes(out)
+
+
+def to_joint_command(command: Command, joints: tuple[str, ...]) -> bytes:
+    """JointCommand, names in the robot's order."""
+    out = _header(command.stamp_ns)
+    _put_string(out, command.mode)
+    _align(out, 4)
+    out += _names_block(joints)
+    _put_doubles(out, command.values)
+    _put_string(out, command.source)
+    _align(out, 4)
+    out += _U32.pack(command.step)
+    return bytes(out)
+
+
+def to_float_array(values: Array) -> bytes:
+    """std_msgs/Float64MultiArray without dimensions: what forward command controllers read."""
+    out = bytearray(_LITTLE + bytes(8))
+    _put_doubles(out, values)
+    return bytes(out)
+
+
+def to_clock(stamp_ns: int) -> bytes:
+    """rosgraph_msgs/Clock."""
+    return _LITTLE + _STAMP.pack(stamp_ns // 1_000_000_000, stamp_ns % 1_000_000_000)
+
+
+# Fields: where one begins, its value and where it ends. Positions count from the first byte; the fields are aligned from the fifth.
+
+
+def _begin(raw: bytes) -> int:
+    if raw[:2] != _LITTLE[:2]:
+        raise BadMessage("bytes", "not little-endian CDR")
+    return len(_LITTLE)
+
+
+def _read_header(raw: bytes) -> tuple[int, int]:
+    """The stamp of a std_msgs/Header in ns; its frame is left out."""
+    at = _begin(raw) + _STAMP.size
+    if at > len(raw):
+        raise _cut(raw)
+    return header_stamp_ns(raw), _string(raw, at)[1]
+
+
+def _u32(raw: bytes, at: int) -> tuple[int, int]:
+    at = (at + 3) & ~3
+    try:
+        return _U32.unpack_from(raw, at)[0], at + 4
+    except struct.error:
+        raise _cut(raw) from None
+
+
+def _string(raw: bytes, at: int) -> tuple[str, int]:
+    length, at = _u32(raw, at)
+    end = at + length
+    if not length:
+        return "", end
+    if end > len(raw) or raw[end - 1]:
+        raise _cut(raw)
+    try:
+        return raw[at : end - 1].decode(), end
+    except UnicodeDecodeError as error:
+        raise BadMessage("bytes", f"a text is not UTF-8: {error}") from None
+
+
+def _names(raw: bytes, at: int, joints: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+    """A sequence of names; nearly always it is `joints`, which is seen at once."""
+    block, start = _names_block(joints), (at + 3) & ~3
+    if raw.startswith(block, start):
+        return joints, start + len(block)
+    count, at = _u32(raw, at)
+    names = []
+    for _ in range(count):
+        name, at = _string(raw, at)
+        names.append(name)
+    return tuple(names), at
+
+
+def _doubles(raw: bytes, at: int) -> tuple[Array, int]:
+    """A view into the message."""
+    count, at = _u32(raw, at)
+    if not count:
+        return _NONE, at
+    at = ((at + 3) & ~7) + 4
+    end = at + 8 * count
+    if end > len(raw):
+        raise _cut(raw)
+    return np.frombuffer(raw, _DOUBLE, count, at), end
+
+
+def _check_end(raw: bytes, at: int) -> None:
+    if len(raw) - at >= SPARE:
+        raise BadMessage("bytes", f"{len(raw) - at} bytes too many")
+
+
+def _cut(raw: bytes) -> BadMessage:
+    return BadMessage("bytes", f"a field reaches beyond the {len(raw)} bytes of the message")
+
+
+def _header(stamp_ns: int) -> bytearray:
+    """A message with a std_msgs/Header without frame, up to where a sequence may follow."""
+    return bytearray(to_clock(stamp_ns) + b"\1\0\0\0\0\0\0\0")
+
+
+def _align(out: bytearray, size: int) -> None:
+    out += bytes((4 - len(out)) % size)
+
+
+def _put_string(out: bytearray, text: str) -> None:
+    data = text.encode()
+    _align(out, 4)
+    out += _U32.pack(len(data) + 1) + data + b"\0"
+
+
+def _put_doubles(out: bytearray, values: Array) -> None:
+    data = np.asarray(values, dtype=_DOUBLE)
+    _align(out, 4)
+    out += _U32.pack(data.size)
+    if data.size:
+        _align(out, 8)
+        out += data.tobytes()
+
+
+@lru_cache(maxsize=64)
+def _names_block(names: tuple[str, ...]) -> bytes:
+    """A sequence of names as it stands in a message where it begins at a multiple of 4, and what follows does, too."""
+    out = bytearray(_U32.pack(len(names)))
+    for name in names:
+        _put_string(out, name)
+    _align(out, 4)
+    return bytes(out)
+
+
+# Rules of what joints a message may have.
+
+
+@lru_cache(maxsize=64)
+def _index(names: tuple[str, ...], joints: tuple[str, ...], exact: bool) -> NDArray[np.intp] | None:
+    """Where each joint stands among the names; None: they are in order already."""
+    missing = [joint for joint in joints if joint not in names]
+    if missing:
+        raise BadMessage("names", f"no joint {', '.join(missing)} among {', '.join(names)}")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BadMessage("names", f"joint {', '.join(twice)} more than once")
+    if exact and len(names) != len(joints):
+        raise BadMessage("names", f"unknown joint {', '.join(sorted(set(names) - set(joints)))}; there is {', '.join(joints)}")
+    if names == joints:
+        return None
+    return np.array([names.index(joint) for joint in joints])
+
+
+def _ordered(values: Array, names: tuple[str, ...], index: NDArray[np.intp] | None, what: str) -> Array:
+    """A fresh array in the robot's order; BadMessage unless it is as long as the names."""
+    if len(values) != len(names):
+        raise BadMessage("length", f"{what}: {len(values)} values for {len(names)} names")
+    return values.copy() if index is None else values[index]
+
+
+def _finite(values: Array, names: tuple[str, ...], index: NDArray[np.intp] | None, what: str) -> Array:
+    """The same; BadMessage also unless it is finite."""
+    array = _ordered(values, names, index, what)
+    if not np.isfinite(array).all():
+        raise BadMessage("non_finite", f"{what}: {', '.join(str(x) for x in array)}")
+    return array

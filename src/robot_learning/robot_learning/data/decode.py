@@ -5,8 +5,9 @@ from typing import Any
 
 from robot_learning.core.errors import WorkFailed
 from robot_learning.core.types import Command, JointState
+from robot_learning.data.cdr import joint_command, joint_state
 from robot_learning.data.definitions import typestore
-from robot_learning.data.messages import BadMessage, joint_command, joint_state
+from robot_learning.data.messages import BadMessage
 
 JOINT_STATE, JOINT_COMMAND = "sensor_msgs/msg/JointState", "robot_learning_interfaces/msg/JointCommand"
 
@@ -23,7 +24,7 @@ def decode(msgtype: str, raw: Sequence[bytes]) -> list[Any]:
 def joint_states(raw: Sequence[bytes], joints: tuple[str, ...]) -> list[JointState]:
     """sensor_msgs/JointState messages in the robot's joint order; WorkFailed names what is wrong."""
     try:
-        return [joint_state(message, joints) for message in decode(JOINT_STATE, raw)]
+        return [joint_state(message, joints) for message in raw]
     except BadMessage as error:
         raise WorkFailed(f"a joint state: {error}") from None
 
@@ -31,6 +32,6 @@ def joint_states(raw: Sequence[bytes], joints: tuple[str, ...]) -> list[JointSta
 def commands(raw: Sequence[bytes], joints: tuple[str, ...]) -> list[Command]:
     """JointCommand messages in the robot's joint order; WorkFailed names what is wrong."""
     try:
-        return [joint_command(message, joints) for message in decode(JOINT_COMMAND, raw)]
+        return [joint_command(message, joints) for message in raw]
     except BadMessage as error:
         raise WorkFailed(f"a command: {error}") from None

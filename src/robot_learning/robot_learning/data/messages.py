@@ -1,17 +1,16 @@
-"""Reads ROS messages into arrays without ROS.
+"""Reads ROS messages into arrays without ROS; those of every control tick are in data/cdr.py.
 
 Every function looks at fields only, so that messages of rclpy, of the rosbags library (which hands out numpy arrays) and plain
 namespaces in tests are read by the same lines. What is malformed raises BadMessage; nothing non-finite gets past this door.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_learning.core.types import Array, Command, JointState, LinearGaussian
+from robot_learning.core.types import Array, LinearGaussian
 
 Image = NDArray[np.uint8]
 MAX_GAINS = 20_000_000  # numbers in one controller: 160 MB
@@ -31,7 +30,7 @@ class BadMessage(ValueError):
     """A message that must not be used. `kind` is a word to count by; the text says what is wrong."""
 
     def __init__(self, kind: str, text: str) -> None:
-        """`kind` is one of "names", "length", "non_finite", "shape", "encoding"."""
+        """`kind` is one of "bytes", "names", "length", "non_finite", "shape", "encoding"."""
         super().__init__(text)
         self.kind = kind
 
@@ -58,63 +57,8 @@ def stamp_ns(time: Any) -> int:
     return int(time.sec) * 1_000_000_000 + int(time.nanosec)
 
 
-@lru_cache(maxsize=64)
-def _index(names: tuple[str, ...], joints: tuple[str, ...], exact: bool) -> NDArray[np.intp] | None:
-    """Where each joint stands among the names; None: they are in order already."""
-    missing = [joint for joint in joints if joint not in names]
-    if missing:
-        raise BadMessage("names", f"no joint {', '.join(missing)} among {', '.join(names)}")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise BadMessage("names", f"joint {', '.join(twice)} more than once")
-    if exact and len(names) != len(joints):
-        raise BadMessage("names", f"unknown joint {', '.join(sorted(set(names) - set(joints)))}; there is {', '.join(joints)}")
-    if names == joints:
-        return None
-    return np.array([names.index(joint) for joint in joints])
-
-
 def _numbers(values: Any) -> Array:
     return np.asarray(values, dtype=np.float64)
-
-
-def _ordered(values: Any, names: tuple[str, ...], index: NDArray[np.intp] | None, what: str) -> Array:
-    """A fresh array in the robot's order; BadMessage unless it is finite and as long as the names."""
-    array = _numbers(values)
-    if array.shape != (len(names),):
-        raise BadMessage("length", f"{what}: {array.size} values for {len(names)} names")
-    array = array.copy() if index is None else array[index]
-    if not np.isfinite(array).all():
-        raise BadMessage("non_finite", f"{what}: {', '.join(str(x) for x in array)}")
-    return array
-
-
-def joint_state(message: Any, joints: tuple[str, ...]) -> JointState:
-    """A sensor_msgs/JointState by joint name; other joints (a gripper's) are left out.
-
-    Position and velocity must be there and finite. Effort is NaN where the robot does not measure it.
-    """
-    names = tuple(message.name)
-    index = _index(names, joints, False)
-    effort = _numbers(message.effort)
-    if effort.shape != (len(names),):
-        if effort.size:
-            raise BadMessage("length", f"effort: {effort.size} values for {len(names)} names")
-        effort = np.full(len(names), np.nan)
-    return JointState(
-        stamp_ns=stamp_ns(message.header.stamp),
-        position=_ordered(message.position, names, index, "position"),
-        velocity=_ordered(message.velocity, names, index, "velocity"),
-        effort=effort.copy() if index is None else effort[index],
-    )
-
-
-def joint_command(message: Any, joints: tuple[str, ...]) -> Command:
-    """A JointCommand by joint name: exactly the robot's joints, in any order, with finite values."""
-    names = tuple(message.names)
-    index = _index(names, joints, True)
-    values = _ordered(message.values, names, index, "values")
-    return Command(stamp_ns(message.header.stamp), str(message.mode), values, str(message.source), int(message.step))
 
 
 def image(message: Any) -> Image:

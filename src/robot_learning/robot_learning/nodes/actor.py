@@ -10,6 +10,7 @@ from sensor_msgs.msg import JointState as JointStateMessage
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.types import JointState
+from robot_learning.data import cdr
 from robot_learning.nodes import messages, parameters, qos
 from robot_learning.nodes.matching import LISTENERS, SOMEBODY, unread, unwritten
 from robot_learning.nodes.spin import GraphNode, steady_ns
@@ -47,7 +48,7 @@ class ActorNode(GraphNode):
         self._counts: dict[str, int] = {}
         self._commands = self.create_publisher(JointCommand, "/joint_command", qos.CONTROL_WRITER)
         states = self.robot.joint_states_topic
-        self._states = self.create_subscription(JointStateMessage, states, self._on_state, qos.state_reader(self.given.clock))
+        self._states = self.create_subscription(JointStateMessage, states, self._on_state, qos.state_reader(self.given.clock), raw=True)
         self.create_subscription(EpisodeStatus, "/episode_status", self._on_status, qos.LATCHED)
         self.create_service(PrepareEpisode, f"/{name}/prepare", self._on_prepare)
         self.create_service(FinishEpisode, f"/{name}/finish", self._on_finish)
@@ -103,11 +104,11 @@ class ActorNode(GraphNode):
             self._answered = self._state.stamp_ns  # it may be older than the episode's recording
         self.period_ns = round(1e9 / self._task.rate_hz) if message.state == "running" else 0
 
-    def _on_state(self, message: JointStateMessage) -> None:
+    def _on_state(self, raw: bytes) -> None:
         if self._lockstep and self._actor is None:
             return
         try:
-            self._state, self._state_ns = messages.joint_state(message, self.robot.joints), steady_ns()
+            self._state, self._state_ns = cdr.joint_state(raw, self.robot.joints), steady_ns()
         except messages.BadMessage as error:
             self._count("bad_state")
             self.get_logger().warning(f"joint state not used: {error}", throttle_duration_sec=1.0)
@@ -126,7 +127,7 @@ class ActorNode(GraphNode):
         if self._actor is None or self._step >= self._request.horizon:
             return
         command = self._actor.answer(state, self._step, self._noise[self._step])
-        self._commands.publish(messages.to_joint_command(command, self.robot.joints))
+        self._commands.publish(cdr.to_joint_command(command, self.robot.joints))
         self._answered, self._due = state.stamp_ns, False
         self._step += 1
         self._count("ticks")

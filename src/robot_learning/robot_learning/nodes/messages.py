@@ -1,4 +1,7 @@
-"""The only file that touches both a ROS message and an array: library values to messages, and back by data/messages.py."""
+"""The only file that touches both a ROS message and an array: library values to messages, and back by data/messages.py.
+
+Those of every control tick are bytes here: data/cdr.py makes and reads them.
+"""
 
 from array import array
 from collections.abc import Mapping
@@ -12,7 +15,6 @@ from robot_learning_interfaces.msg import (
 )
 from robot_learning_interfaces.msg import (
     GateStatus,
-    JointCommand,
     LinearGaussianController,
     WeightsPart,
 )
@@ -21,21 +23,17 @@ from robot_learning_interfaces.msg import (
 )
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMessage
-from sensor_msgs.msg import JointState as JointStateMessage
-from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from robot_learning.core.canonical import canonical_quaternion
 from robot_learning.core.rotations import from_quaternion
-from robot_learning.core.types import Array, Command, JointState
+from robot_learning.core.types import Array
 from robot_learning.data.messages import (
     BadMessage,
     Image,
     Keypoints,
     VersionedController,
     image,
-    joint_command,
-    joint_state,
     keypoints,
     linear_gaussian,
     stamp_ns,
@@ -50,8 +48,6 @@ __all__ = [
     "condition",
     "counts",
     "image",
-    "joint_command",
-    "joint_state",
     "keypoints",
     "linear_gaussian",
     "pose",
@@ -59,11 +55,8 @@ __all__ = [
     "stamp_ns",
     "to_camera_info",
     "to_condition",
-    "to_float_array",
     "to_gate_status",
     "to_image",
-    "to_joint_command",
-    "to_joint_state",
     "to_keypoints",
     "to_linear_gaussian",
     "to_pose",
@@ -89,27 +82,6 @@ def doubles(values: Any) -> "array[float]":
 def singles(values: Any) -> "array[float]":
     """The same in float32."""
     return array("f", np.ascontiguousarray(values, dtype=np.float32).tobytes())
-
-
-def to_joint_state(state: JointState, joints: tuple[str, ...]) -> JointStateMessage:
-    """sensor_msgs/JointState, names in the robot's order."""
-    message = JointStateMessage(name=joints, position=doubles(state.position))
-    message.velocity, message.effort = doubles(state.velocity), doubles(state.effort)
-    message.header.stamp = to_time(state.stamp_ns)
-    return message
-
-
-def to_joint_command(command: Command, joints: tuple[str, ...]) -> JointCommand:
-    """JointCommand, names in the robot's order."""
-    message = JointCommand(mode=command.mode, names=joints, values=doubles(command.values))
-    message.source, message.step = command.source, command.step
-    message.header.stamp = to_time(command.stamp_ns)
-    return message
-
-
-def to_float_array(values: Array) -> Float64MultiArray:
-    """What forward command controllers read."""
-    return Float64MultiArray(data=doubles(values))
 
 
 def to_trajectory(positions: Array, joints: tuple[str, ...], duration_ns: int) -> JointTrajectory:

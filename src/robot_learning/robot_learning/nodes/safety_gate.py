@@ -13,6 +13,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.types import Command
+from robot_learning.data import cdr
 from robot_learning.nodes import messages, parameters, qos
 from robot_learning.nodes.matching import ACTORS, LISTENERS, SOMEBODY, unread, unwritten
 from robot_learning.nodes.spin import GraphNode, run, steady_ns
@@ -44,8 +45,10 @@ class SafetyGate(GraphNode):
         kind = JointTrajectory if self._trajectory else Float64MultiArray
         self._robot = self.create_publisher(kind, self._topic, qos.CONTROL_WRITER)
         self._status = self.create_publisher(GateStatus, "/safety_gate/status", qos.LATCHED)
-        self._states = self.create_subscription(JointState, robot.joint_states_topic, self._on_state, qos.state_reader(given.clock))
-        self._commands = self.create_subscription(JointCommand, "/joint_command", self._on_command, qos.CONTROL_READER)
+        self._states = self.create_subscription(
+            JointState, robot.joint_states_topic, self._on_state, qos.state_reader(given.clock), raw=True
+        )
+        self._commands = self.create_subscription(JointCommand, "/joint_command", self._on_command, qos.CONTROL_READER, raw=True)
         self.create_subscription(Bool, "/safety/stop", self._on_stop, qos.LATCHED)
         self.create_service(PrepareEpisode, "/safety_gate/prepare", self._on_prepare)
         self.create_service(FinishEpisode, "/safety_gate/finish", self._on_finish)
@@ -55,9 +58,9 @@ class SafetyGate(GraphNode):
         self._stop_asked = False
         self._report()
 
-    def _on_state(self, message: JointState) -> None:
+    def _on_state(self, raw: bytes) -> None:
         try:
-            state = messages.joint_state(message, self._joints)
+            state = cdr.joint_state(raw, self._joints)
         except messages.BadMessage as error:
             self._gate.count("bad_state")
             self._warn(f"joint state not used: {error}")
@@ -67,9 +70,9 @@ class SafetyGate(GraphNode):
             command, self._early = self._early, None
             self._submit(command)
 
-    def _on_command(self, message: JointCommand) -> None:
+    def _on_command(self, raw: bytes) -> None:
         try:
-            command = messages.joint_command(message, self._joints)
+            command = cdr.joint_command(raw, self._joints)
         except messages.BadMessage as error:
             self._warn(f"command refused: {self._gate.refuse(error.kind, str(error))}")
             return
@@ -94,7 +97,7 @@ class SafetyGate(GraphNode):
             duration = round(TRAJECTORY_PERIODS * self._gate.period_s * 1e9)
             self._robot.publish(messages.to_trajectory(command.values, self._joints, duration))
         else:
-            self._robot.publish(messages.to_float_array(command.values))
+            self._robot.publish(cdr.to_float_array(command.values))
 
     def _on_stop(self, message: Bool) -> None:
         self._stop_asked = message.data

@@ -12,7 +12,8 @@ from std_msgs.msg import String
 
 from robot_learning.core.paths import PACKAGE
 from robot_learning.core.types import Array
-from robot_learning.nodes.messages import to_camera_info, to_image, to_joint_state, to_pose_stamped, to_time
+from robot_learning.data import cdr
+from robot_learning.nodes.messages import to_camera_info, to_image, to_pose_stamped
 from robot_learning.nodes.qos import CLOCK_WRITER, CONTROL_WRITER, IMAGE_WRITER, LATCHED
 from robot_learning.robots.bullet_arm import BulletArm
 from robot_learning.robots.camera import CameraConfig, checked, parent_link
@@ -87,14 +88,14 @@ class SimulatedTopics:
     def state(self, arm: BulletArm, stamp_ns: int, cameras: list[str] | None = None) -> None:
         """Everything as it is now; the joint states come last, so that who has them can have all of their stamp."""
         if self._clock is not None:
-            self._clock.publish(Clock(clock=to_time(stamp_ns)))
+            self._clock.publish(cdr.to_clock(stamp_ns))
         for name in self._on if cameras is None else cameras:
             camera, images, infos = self._cameras[name]
             images.publish(to_image(arm.render(camera), stamp_ns, camera.optical_frame))
             infos.publish(to_camera_info(camera, stamp_ns))
         if self._truth_wanted:
             self._tool.publish(to_pose_stamped(arm.tool_pose(), stamp_ns, self._robot.base_link))
-        self._joint_states.publish(to_joint_state(arm.joint_state(stamp_ns), self._robot.joints))
+        self._joint_states.publish(cdr.to_joint_state(arm.joint_state(stamp_ns), self._robot.joints))
 
     def look_for_readers(self) -> None:
         """Find out whether anybody reads the tool's pose; asking at every tick would cost more than publishing it."""

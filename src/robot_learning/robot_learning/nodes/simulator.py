@@ -10,6 +10,7 @@ from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import UsageError
+from robot_learning.data import cdr
 from robot_learning.nodes.matching import ACTORS, LISTENERS, unread
 from robot_learning.nodes.messages import BadMessage, condition, set_counts, trajectory
 from robot_learning.nodes.parameters import declare
@@ -46,7 +47,7 @@ class Simulator(GraphNode):
         self._topics.cameras(self._cameras)
         for mode, config in self._robot.modes.items():
             kind = JointTrajectory if mode == "trajectory" else Float64MultiArray
-            self.create_subscription(kind, config.topic, partial(self._on_command, mode), CONTROL_READER)
+            self.create_subscription(kind, config.topic, partial(self._on_command, mode), CONTROL_READER, raw=mode != "trajectory")
         self.create_service(PrepareEpisode, "~/prepare", self._on_prepare)
         self.create_service(FinishEpisode, "~/finish", self._on_finish)
         if self._lockstep:
@@ -121,16 +122,23 @@ class Simulator(GraphNode):
         if self._lockstep and not self._running:
             return
         self._counts["simulator.commands"] += 1
-        if mode == "trajectory":
-            names, points, stamp = trajectory(message)
-            refusal = self._arm.send_trajectory(names, points, self._arm.time_ns + stamp - self._stamp_ns() if stamp else None)
-        else:
-            refusal = self._arm.send(mode, message.data)
+        refusal = self._send_trajectory(message) if mode == "trajectory" else self._send(mode, message)
         if refusal:
             self._counts["simulator.refused"] += 1
             self.get_logger().warning(f"{self._robot.modes[mode].topic}: {refusal}", throttle_duration_sec=1.0)
         elif self._lockstep:
             self._step()
+
+    def _send(self, mode: Mode, raw: bytes) -> str:
+        try:
+            values = cdr.float_array(raw)
+        except BadMessage as error:
+            return f"{error}: the message is dropped"
+        return self._arm.send(mode, values.tolist())
+
+    def _send_trajectory(self, message: Any) -> str:
+        names, points, stamp = trajectory(message)
+        return self._arm.send_trajectory(names, points, self._arm.time_ns + stamp - self._stamp_ns() if stamp else None)
 
     def _step(self) -> None:
         """One tick of lockstep; after the horizon time stands still."""
