@@ -1,5 +1,9 @@
 """The linear-quadratic regulator: the controller that minimises a quadratic cost under linear dynamics, and where it leads.
 
+Its covariance Q_uu⁻¹ makes it the controller of *maximum entropy* (Levine and Koltun 2013): of all linear-Gaussian controllers it
+minimises Σ_t E[ℓ(x_t, u_t)] − Σ_t H(p(u_t | x_t)), in nats; it acts as randomly as the cost lets it. At temperature τ, that is with
+τ H instead of H, divide the cost by τ: K and k stay, the covariance is τ Q_uu⁻¹.
+
 All functions take any number of leading batch dimensions "…" (conditions, for example).
 """
 
@@ -72,14 +76,29 @@ def forward(dynamics: Dynamics, controller: LinearGaussian, initial: StateGaussi
         F_x, F_u = dynamics.F[..., :dx], dynamics.F[..., dx:]
         A, a = F_x + F_u @ controller.K, dynamics.f + apply(F_u, controller.k)
         noise = dynamics.noise + F_u @ controller.covariance @ transpose(F_u)
-        mean = np.empty((*A.shape[:-3], horizon + 1, dx))
         covariance = np.empty((*A.shape[:-3], horizon + 1, dx, dx))
-        mean[..., 0, :], covariance[..., 0, :, :] = initial
+        covariance[..., 0, :, :] = initial.covariance
         for t in range(horizon):
             A_t = A[..., t, :, :]
-            mean[..., t + 1, :] = apply(A_t, mean[..., t, :]) + a[..., t, :]
             covariance[..., t + 1, :, :] = symmetric(A_t @ covariance[..., t, :, :] @ transpose(A_t) + noise[..., t, :, :])
-    return StateGaussian(mean, covariance)
+        return StateGaussian(_mean(A, a, initial.mean), covariance)
+
+
+def mean_states(dynamics: Dynamics, controller: LinearGaussian, start: Array) -> Array:
+    """The mean of the states (…, T + 1, dx) when `controller` runs from a state of mean `start` (…, dx)."""
+    dx = dynamics.F.shape[-2]
+    with np.errstate(over="ignore", invalid="ignore"):
+        F_x, F_u = dynamics.F[..., :dx], dynamics.F[..., dx:]
+        return _mean(F_x + F_u @ controller.K, dynamics.f + apply(F_u, controller.k), start)
+
+
+def _mean(A: Array, a: Array, start: Array) -> Array:
+    """The path of x' = A x + a."""
+    mean = np.empty((*a.shape[:-2], a.shape[-2] + 1, a.shape[-1]))
+    mean[..., 0, :] = start
+    for t in range(a.shape[-2]):
+        mean[..., t + 1, :] = apply(A[..., t, :, :], mean[..., t, :]) + a[..., t, :]
+    return mean
 
 
 def joint(states: StateGaussian, controller: LinearGaussian) -> StateGaussian:
