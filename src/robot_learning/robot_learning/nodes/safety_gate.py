@@ -17,7 +17,9 @@ from robot_learning.data import cdr
 from robot_learning.nodes import messages, parameters, qos
 from robot_learning.nodes.matching import ACTORS, LISTENERS, SOMEBODY, unread, unwritten
 from robot_learning.nodes.spin import GraphNode, run, steady_ns
+from robot_learning.run.notices import tell
 from robot_learning.run.robots import load_robot
+from robot_learning.run.silence import Silence
 from robot_learning.run.tasks import load_task
 from robot_learning.safety.gate import Gate
 from robot_learning.safety.shaping import TRAJECTORY_PERIODS
@@ -56,6 +58,7 @@ class SafetyGate(GraphNode):
         self.create_timer(STATUS_S, self.guarded(self._on_timer), clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._reported: object = None
         self._stop_asked = False
+        self._silence = Silence(robot.joint_states_topic, steady_ns()) if given.backend != "sim" else None
         self._report()
 
     def _on_state(self, raw: bytes) -> None:
@@ -120,6 +123,8 @@ class SafetyGate(GraphNode):
         self._apply_stop()
         if self._reported != self._snapshot():
             self._report()
+        if self._silence is not None and (text := self._silence.look(self._gate.stamp_ns, steady_ns())):
+            tell(text)
 
     def _on_arm(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._allowed = not self._gate.stopped

@@ -107,7 +107,7 @@ def up(
     remaps: Remaps = None,
     domain: Domain = None,
 ) -> None:
-    """Start a graph and keep it up until Ctrl-C (exit 130). KEYs: robot, task, backend (sim), clock (realtime, lockstep)."""
+    """Start a graph and keep it up until Ctrl-C (exit 130). KEYs: robot, task, backend (sim, mock, real), clock (realtime, lockstep)."""
     from robot_learning.run.up import keep_up
 
     names = list(remaps or [])

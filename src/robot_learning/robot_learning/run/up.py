@@ -10,6 +10,7 @@ from robot_learning.core.errors import UsageError
 from robot_learning.run.graph import graph
 from robot_learning.run.interrupts import terminate_like_interrupt
 from robot_learning.run.launcher import Launcher
+from robot_learning.run.notices import Notices
 from robot_learning.run.overrides import parse
 from robot_learning.run.robots import load_robot
 from robot_learning.run.tasks import load_task
@@ -34,7 +35,7 @@ def arguments(remaps: Sequence[str]) -> dict[str, str]:
 
 
 def keep_up(kind: str, remaps: Sequence[str], domain: int | None) -> None:
-    """Start the graph `kind`, say what runs, and watch it until Ctrl-C; WorkFailed names a node that ended."""
+    """Start the graph `kind`, say what runs and what nodes tell, and watch it until Ctrl-C; WorkFailed names a node that ended."""
     terminate_like_interrupt()
     chosen = arguments(remaps)
     folder = Path("runs", f"up-{datetime.now():%Y%m%d-%H%M%S}").absolute()
@@ -42,9 +43,12 @@ def keep_up(kind: str, remaps: Sequence[str], domain: int | None) -> None:
     with Launcher(specs, folder / "logs", domain) as launcher:
         names = ", ".join(spec.name for spec in specs)
         print(f"{chosen['robot']} is up on ROS domain {launcher.domain}: {names}. Logs: {launcher.logs}. Ctrl-C stops it.", flush=True)
+        notices = Notices(launcher.log(spec.name) for spec in specs)
         try:
             while True:
                 launcher.check()
+                for text in notices.fresh():
+                    print(text, flush=True)
                 time.sleep(WATCH_S)
         except KeyboardInterrupt:
             print("stopping", flush=True)
