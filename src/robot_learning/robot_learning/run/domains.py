@@ -1,4 +1,7 @@
-"""Which ROS domain a graph runs on: one graph of ours per domain and user, held by a lock that ends with its process."""
+"""Which ROS domain a graph runs on: one graph of ours per domain and user, held by a lock that ends with its process.
+
+Other ROS programs on a domain hold no lock and are not seen.
+"""
 
 import fcntl
 import os
