@@ -58,6 +58,20 @@ def test_it_swings_up_from_rest_and_the_cost_never_rises(problem, dx, goal):
     assert found.costs[0, 0] > 50 * found.cost[0]
 
 
+def test_the_promise_of_every_step_comes_true_where_the_model_is_exact():
+    F, f, cost = random_linear(3)
+    problem = Problem(*linear(F, f), *quadratic(cost))
+    search = ilqr._Search(problem, np.ones((1, 4)), at_rest(1, 20, 4, 2), IlqrConfig())
+    index = np.array([0])
+    search._expand(index)
+    proposal = search._propose(index)
+    deviation = proposal.deviation
+    for alpha in ilqr.ALPHAS:
+        moved, _ = run(problem.step, search.path.states[:, 0], search.path, deviation.K, alpha * deviation.k)
+        fall = search.total[0] - np.sum(problem.cost(*moved))
+        assert_allclose(proposal.promise(np.array([alpha]))[0, 0], fall, rtol=1e-7)
+
+
 def test_a_double_integrator_comes_to_rest_at_its_goal():
     step, derivatives = linear(np.array([[1.0, DT, 0.0], [0.0, 1.0, DT]]))
     problem = Problem(step, derivatives, *quadratic(to_goal([1, 0], [0, 0], 0.01, [1000, 1000], 40)))
@@ -162,6 +176,8 @@ def test_what_is_not_finite_is_named_and_leaves_the_others_alone():
         return F
 
     def step(states, actions):
+        assert np.all(np.isfinite(states))
+        assert np.all(np.isfinite(actions))
         return np.where(states[:, 1:] < -50, np.inf, problem.step(states, actions))
 
     start = np.array([[0.0, 0.0], [0.0, 60.0], [0.0, -60.0]])

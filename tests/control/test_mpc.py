@@ -144,11 +144,12 @@ def test_a_model_that_fails_leaves_the_shifted_plan_and_says_so():
     good, bad = (mpc.on_model(model, *BALANCE) for model in (Cartpole(), Broken()))
     state = np.array([[0.0, np.pi - 0.2, 0.0, 0.0]])
     first = mpc.replan(good, state, rest(1, 4))
-    plan, state = mpc.shifted(first.plan), cartpole(state, first.action)
+    plan, state = mpc.shifted(first.plan), cartpole(state, first.action) + [[0.0, 0.05, 0.0, 0.0]]
     failed = mpc.replan(bad, state, plan)
     assert failed.outcome == (f"{mpc.KEPT}: {ilqr.STUCK}: the first run is not finite",)
     wanted = np.einsum("cij,cj->ci", plan.controller.K[:, 0], state) + plan.controller.k[:, 0]
     assert_allclose(failed.action, wanted)
+    assert abs(failed.action[0, 0] - plan.actions[0, 0, 0]) > 0.1  # it answers the push
     assert all(np.array_equal(a, b) for a, b in zip(failed.plan.controller, plan.controller, strict=True))
     assert_allclose(failed.action, mpc.replan(good, state, plan).action, atol=0.2)  # one step on an old plan is not far off
 

@@ -36,7 +36,7 @@ def run(step: Step, start: Array, around: Trajectory, K: Array, k: Array) -> tup
             u = around.actions[:, t] + k[:, t] + apply(K[:, t], states[:, t] - around.states[:, t])
             alive &= np.all(np.isfinite(u), axis=-1)
             actions[:, t] = np.where(alive[:, None], u, 0.0)
-            x = np.asarray(step(np.where(alive[:, None], states[:, t], safe), actions[:, t]), dtype=float)
+            x = np.asarray(step(states[:, t], actions[:, t]), dtype=float)
             alive &= np.all(np.isfinite(x), axis=-1)
             states[:, t + 1] = np.where(alive[:, None], x, safe)
     return Trajectory(states, actions), alive
