@@ -21,6 +21,7 @@ from std_msgs.msg import Float64MultiArray
 from robot_learning.core.types import LinearGaussian
 from robot_learning.data.messages import VersionedController
 from robot_learning.nodes import messages, qos
+from robot_learning.nodes.matching import WAITING
 from robot_learning.run.robots import load_chain, load_robot
 from robot_learning.run.tasks import load_task
 from robot_learning.tasks.conditions import draw
@@ -71,12 +72,20 @@ class Driver(Node):
             self.events.spin_once(timeout_sec=0.02)
         return True
 
-    def ask(self, clients, request) -> dict:  # noqa: ANN001
+    def answers(self, clients, request) -> dict:  # noqa: ANN001
         futures = {name: client.call_async(request) for name, client in clients.items()}
         assert self.until(lambda: all(f.done() for f in futures.values())), "no answer"
-        answers = {name: future.result() for name, future in futures.items()}
+        return {name: future.result() for name, future in futures.items()}
+
+    def ask(self, clients, request) -> dict:  # noqa: ANN001
+        answers = self.answers(clients, request)
         assert all(a.ok for a in answers.values()), [a.message for a in answers.values()]
         return answers
+
+    def prepared(self, request) -> bool:  # noqa: ANN001
+        said = [answer.message for answer in self.answers(self.prepare, request).values()]
+        assert all(not text or text.startswith(WAITING) for text in said), said
+        return not any(said)
 
     def ready(self) -> None:
         clients = [*self.prepare.values(), *self.finish.values(), self.load]
@@ -92,7 +101,8 @@ class Driver(Node):
         request = PrepareEpisode.Request(episode=name, robot="fr3", task="reach", horizon=self.horizon, seed=7, noise=True)
         request.controller, request.id, request.version = "local", "pd", 3
         request.condition = messages.to_condition(self.condition)
-        self.ask(self.prepare, request)
+        while not self.prepared(request):
+            pass
         start = time.perf_counter()
         self.status.publish(EpisodeStatus(episode=name, state="running", horizon=self.horizon))
         whole = self.until(lambda: len(self.states) > self.horizon)

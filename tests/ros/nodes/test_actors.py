@@ -47,7 +47,7 @@ class Stage:
         self.states = peer.node.create_publisher(JointState, FR3.joint_states_topic, qos.CONTROL_WRITER)
         self.status = peer.node.create_publisher(EpisodeStatus, "/episode_status", qos.LATCHED)
         peer.node.create_subscription(JointCommand, "/joint_command", self.on_command, qos.RECORDER_READER, raw=True)
-        peer.matched(self.states, self.status)
+        peer.matched(self.status)
         self.rng = np.random.default_rng(5)
 
     def on_command(self, raw):
@@ -59,6 +59,13 @@ class Stage:
 
     def prepare(self, *arguments, **change):
         return self.peer.call(PrepareEpisode, f"/{self.name}/prepare", request(*arguments, **change))
+
+    def prepared(self, *arguments, **change):
+        """Asks until there is nothing to wait for, as the episode manager does."""
+        answers = []
+        ready = self.peer.until(lambda: answers.append(self.prepare(*arguments, **change)) or answers[-1].ok, 5.0)
+        self.peer.matched(self.states)
+        return ready
 
     def finish(self):
         return messages.counts(self.peer.call(FinishEpisode, f"/{self.name}/finish", FinishEpisode.Request(episode="e")))
@@ -90,7 +97,7 @@ def test_local_controller_in_lockstep(start, peer):
     assert "14 states, 7 actions; fr3 in reach has 32 and 7" in stage.prepare("local", "small", 1).message
     bad = value._replace(controller=value.controller._replace(k=np.full((50, 7), np.nan)))
     assert "feedforward is not finite" in stage.load(bad).message
-    assert stage.prepare("local", "c", 3).ok
+    assert stage.prepared("local", "c", 3)
     for step in range(3):
         x, command = stage.answer(1000 + step)
         action = value.controller.K[step] @ x + value.controller.k[step]
@@ -115,7 +122,7 @@ def test_local_controller_in_realtime_keeps_the_tasks_rate(start, peer):
             due[0] = time.monotonic() + 0.005
             stage.state(time.time_ns())
 
-    assert stage.prepare("local", "c", 1).ok
+    assert stage.prepared("local", "c", 1)
     peer.until(lambda: False, 0.3, robot)
     assert not stage.commands, "prepared, not running"
     stage.status.publish(EpisodeStatus(episode="another", state="running"))
@@ -147,7 +154,7 @@ def test_policy_takes_good_weights_between_episodes_and_refuses_bad_ones(start, 
             parts.publish(messages.to_weights_part(part))
 
     def loaded(version):
-        return peer.until(lambda: stage.prepare("policy", "global", version).ok, 5.0)
+        return stage.prepared("policy", "global", version)
 
     one, two = (GaussianPolicy.initial(DX, 7, seed) for seed in (1, 2))
     assert "global' version 1 is not loaded (no version)" in stage.prepare("policy", "global", 1).message
@@ -172,7 +179,7 @@ def test_policy_takes_good_weights_between_episodes_and_refuses_bad_ones(start, 
     refused = {"weights_hash": 1, "weights_version": 1, "weights_manifest": 1}
     assert peer.until(lambda: stage.finish().items() >= refused.items(), 5.0)
     assert "(version 2; version 3 is announced)" in stage.prepare("policy", "global", 3).message
-    assert stage.prepare("policy", "global", 2).ok
+    assert stage.prepared("policy", "global", 2)
     x, command = stage.answer(3)
     assert np.array_equal(command.values, two.act(x) * MODE.action_scale)
     assert (tmp_path / "policies" / "global.safetensors").read_bytes() == packed(two, 2)

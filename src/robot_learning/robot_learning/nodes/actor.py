@@ -4,12 +4,14 @@ lockstep: every joint state between prepare and finish is answered once, until t
 realtime: from EpisodeStatus "running" on, the latest joint state is answered at the task's rate; no joint state is answered twice.
 """
 
+from typing import Any
+
 from robot_learning_interfaces.msg import EpisodeStatus, JointCommand
 from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
-from sensor_msgs.msg import JointState as JointStateMessage
+from sensor_msgs.msg import JointState
 
 from robot_learning.core.errors import UsageError
-from robot_learning.core.types import JointState
+from robot_learning.core.types import JointState as State
 from robot_learning.data import cdr
 from robot_learning.nodes import messages, parameters, qos
 from robot_learning.nodes.matching import LISTENERS, SOMEBODY, unread, unwritten
@@ -41,17 +43,24 @@ class ActorNode(GraphNode):
         self._episode = ""
         self._request = PrepareEpisode.Request()
         self._step = 0
-        self._state: JointState | None = None
+        self._state: State | None = None
         self._state_ns = 0
         self._answered = -1  # stamp of the last joint state that was answered
         self._due = False  # realtime: the next joint state is to be answered as soon as it comes
         self._counts: dict[str, int] = {}
         self._commands = self.create_publisher(JointCommand, "/joint_command", qos.CONTROL_WRITER)
-        states = self.robot.joint_states_topic
-        self._states = self.create_subscription(JointStateMessage, states, self._on_state, qos.state_reader(self.given.clock), raw=True)
+        self._states: Any = None
+        if not self._lockstep:
+            self._listen()
         self.create_subscription(EpisodeStatus, "/episode_status", self._on_status, qos.LATCHED)
         self.create_service(PrepareEpisode, f"/{name}/prepare", self._on_prepare)
         self.create_service(FinishEpisode, f"/{name}/finish", self._on_finish)
+
+    def _listen(self) -> None:
+        """Subscribes to the joint states. In lockstep only when an episode is prepared: each of them would wake a node that never acts."""
+        if self._states is None:
+            profile = qos.state_reader(self.given.clock)
+            self._states = self.create_subscription(JointState, self.robot.joint_states_topic, self._on_state, profile, raw=True)
 
     def choose(self, request: PrepareEpisode.Request, task: TaskConfig) -> tuple[Act, str]:
         """How to act in an episode, and id:version of what acts. UsageError is the answer if that is not loaded."""
@@ -88,6 +97,7 @@ class ActorNode(GraphNode):
         except (UsageError, messages.BadMessage) as error:
             response.message = f"{self.get_name()}: {error}"
             return response
+        self._listen()
         response.message = unwritten(self._states) or unread(self, "/joint_command", (SOMEBODY, *LISTENERS * request.record))
         if response.message:
             return response
@@ -123,7 +133,7 @@ class ActorNode(GraphNode):
         else:
             self._answer(self._state)
 
-    def _answer(self, state: JointState) -> None:
+    def _answer(self, state: State) -> None:
         if self._actor is None or self._step >= self._request.horizon:
             return
         command = self._actor.answer(state, self._step, self._noise[self._step])
