@@ -41,6 +41,18 @@ def test_a_warm_start_goes_on_where_it_ended():
     assert again.log_likelihood[0] > first.log_likelihood[-1] - 1e-2
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_warm_starts_one_after_the_other_never_lower_the_likelihood(seed):
+    _, points = clusters(seed, count=6, each=100, apart=1.5)
+    history, mixture = [], None
+    for _ in range(8):
+        found = gmm.fit(points, 4, seed, start=mixture, floor=1e-6, iterations=3)
+        history += found.log_likelihood
+        mixture = found.mixture
+    assert np.all(np.diff(history) > -1e-4)
+    assert history[-1] > history[0]
+
+
 def test_the_moments_are_those_of_samples():
     _, points = clusters(2, dim=3, apart=1.0)
     mixture = gmm.fit(points, 3, 0).mixture

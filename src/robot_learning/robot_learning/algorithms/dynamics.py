@@ -1,10 +1,12 @@
 """Time-varying linear-Gaussian dynamics fitted to a few rollouts, for all time steps and conditions at once.
 
-At each step, the points z = [x; u; x'] of N rollouts are combined with a prior: the mixture, fitted to the transitions of all
-steps, conditions and recent iterations, says how z varies near those points (Levine et al. 2015, "Learning contact-rich
-manipulation skills with guided policy search"). The conditional distribution of x' given [x; u] is the model. Without a prior it
-is the least-squares fit with a small ridge.
+At each step, the points z = [x; u; x'] of N rollouts are combined with a prior, which says how z varies near those points
+(algorithms/priors.py). The conditional distribution of x' given [x; u] is the model. Without a prior it is the least-squares fit
+with a small ridge.
 """
+
+from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 
@@ -17,26 +19,30 @@ RIDGE = 1e-8  # added to the variance of inputs, in standardized units
 LEAST_NOISE = 1e-8  # variance, in standardized units
 
 
+class Prior(Protocol):
+    """How z = [x; u; x'] varies near some rollouts."""
+
+    def near(self, points: Array, center: Array, scale: Array) -> Iterator[Normal]:
+        """For each condition of `points` (C, N, T, D), in turn: mean (T, D) and covariance (T, D, D) of (z − center) / scale."""
+        ...
+
+
 def transitions(rollouts: Rollouts) -> Array:
     """The points z = [x; u; x'] (…, N, T, 2 dx + du)."""
     states, actions = rollouts
     return np.concatenate([states[..., :-1, :], actions, states[..., 1:, :]], axis=-1)
 
 
-def fit(rollouts: Rollouts, prior: gmm.Mixture | None) -> Dynamics:
+def fit(rollouts: Rollouts, prior: Prior | None) -> Dynamics:
     """One linear model for each condition and step; states (C, N, T + 1, dx) and actions (C, N, T, du) -> F (C, T, dx, dx + du)."""
     dx, du = rollouts.states.shape[-1], rollouts.actions.shape[-1]
     points = transitions(rollouts)
     dim = points.shape[-1]
     center, scale = gmm.scales(points.reshape(-1, dim))
     z = np.swapaxes((points - center) / scale, 1, 2)  # (C, T, N, dim)
-    if prior is None:
-        none = Normal(np.zeros(dim), np.zeros((dim, dim)))
-        posteriors = (posterior(own, none, 0.0, 0.0) for own in z)
-    else:
-        mixture = gmm.standardized(prior, center, scale)
-        shares = np.mean(gmm.responsibilities(prior, np.swapaxes(points, 1, 2)), axis=-2)
-        posteriors = (posterior(own, gmm.moments(mixture, near), STRENGTH, STRENGTH) for own, near in zip(z, shares, strict=True))
+    nothing = Normal(np.zeros(dim), np.zeros((dim, dim)))
+    known, strength = ((nothing for _ in z), 0.0) if prior is None else (prior.near(points, center, scale), STRENGTH)
+    posteriors = (posterior(own, normal, strength, strength) for own, normal in zip(z, known, strict=True))
     # all steps of a condition at once, one condition at a time: the covariances of all of them would not stay in the cache
     fits = [regression(own, dx + du, RIDGE) for own in posteriors]
     W, b, noise = (np.stack(parts) for parts in zip(*fits, strict=True))

@@ -5,6 +5,7 @@ only summed, over points that it may explain; which those are is found anew ever
 points are float32, factors and covariances float64.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,16 @@ class Mixture(NamedTuple):
     weights: Array  # (K,), they sum to 1
     means: Array  # (K, D)
     covariances: Array  # (K, D, D)
+
+    def near(self, points: Array, center: Array, scale: Array) -> Iterator[Normal]:
+        """How points are distributed near some; a prior of dynamics fits.
+
+        For each condition of `points` (C, N, T, D), in turn, the moments (T, D), (T, D, D) of the mixture of (points − center) / scale,
+        with the weights that the components have, on average, at a step's N points.
+        """
+        mixture = standardized(self, center, scale)
+        shares = np.mean(responsibilities(self, np.swapaxes(points, 1, 2)), axis=-2)
+        return (moments(mixture, own) for own in shares)
 
 
 class Fit(NamedTuple):
