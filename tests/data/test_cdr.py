@@ -74,7 +74,7 @@ def test_numbers_are_written_and_read_as_elsewhere(numbers, dimensions):
     values, plain = np.array(numbers, dtype=float), types()["std_msgs/msg/MultiArrayLayout"]([], 0)
     assert cdr.to_float_array(values) == written(OUTPUT, plain, values)
     layout = types()["std_msgs/msg/MultiArrayLayout"]([types()["std_msgs/msg/MultiArrayDimension"](*d) for d in dimensions], 2)
-    assert cdr.float_array(written(OUTPUT, layout, values)).tobytes() == values.tobytes()
+    assert np.array(cdr.float_array(written(OUTPUT, layout, values))).tobytes() == values.tobytes()
 
 
 @given(STAMPS)
@@ -104,7 +104,7 @@ def test_whatever_the_bytes_are_the_value_can_be_used_or_they_are_refused(noise,
             assert all(array.shape == (3,) and array.flags.owndata and array.flags.writeable for array in arrays)
             assert all(np.isfinite(array).all() for array in arrays[:2])
         numbers = kind_or_value(cdr.float_array, raw)
-        assert numbers == "bytes" if isinstance(numbers, str) else numbers.flags.owndata
+        assert numbers == "bytes" or isinstance(numbers, tuple)
 
 
 @pytest.mark.parametrize(("reader", "good"), [(cdr.joint_state, state()), (cdr.joint_command, command())])

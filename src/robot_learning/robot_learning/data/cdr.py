@@ -7,9 +7,10 @@ result is a value that may be used or BadMessage; nothing non-finite gets past t
 
 import struct
 from functools import lru_cache
+from math import isfinite, nan
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from robot_learning.core.types import Array, Command, JointState
 from robot_learning.data.messages import BadMessage
@@ -18,7 +19,7 @@ SPARE = 16  # less than so many bytes may follow the last field: some writers ma
 _LITTLE = b"\0\1\0\0"
 _STAMP, _BIG_STAMP, _U32 = struct.Struct("<iI"), struct.Struct(">iI"), struct.Struct("<I")
 _DOUBLE = np.dtype("<f8")
-_NONE: Array = np.empty(0)
+Doubles: TypeAlias = tuple[float, ...]
 
 
 def header_stamp_ns(raw: bytes) -> int:
@@ -39,13 +40,13 @@ def joint_state(raw: bytes, joints: tuple[str, ...]) -> JointState:
     effort, at = _doubles(raw, at)
     _check_end(raw, at)
     index = _index(names, joints, False)
-    if not effort.size:
-        effort = np.full(len(names), np.nan)
+    if not effort:
+        effort = (nan,) * len(names)
     return JointState(
         stamp_ns,
-        _finite(position, names, index, "position"),
-        _finite(velocity, names, index, "velocity"),
-        _ordered(effort, names, index, "effort"),
+        np.array(_finite(position, names, index, "position")),
+        np.array(_finite(velocity, names, index, "velocity")),
+        np.array(_ordered(effort, names, index, "effort")),
     )
 
 
@@ -58,10 +59,11 @@ def joint_command(raw: bytes, joints: tuple[str, ...]) -> Command:
     source, at = _string(raw, at)
     step, at = _u32(raw, at)
     _check_end(raw, at)
-    return Command(stamp_ns, mode, _finite(values, names, _index(names, joints, True), "values"), source, step)
+    ordered = _finite(values, names, _index(names, joints, True), "values")
+    return Command(stamp_ns, mode, np.array(ordered), source, step)
 
 
-def float_array(raw: bytes) -> Array:
+def float_array(raw: bytes) -> Doubles:
     """The numbers of a std_msgs/Float64MultiArray, in whatever layout, finite or not: a controller says which it takes."""
     dimensions, at = _u32(raw, _begin(raw))
     for _ in range(dimensions):
@@ -71,7 +73,7 @@ def float_array(raw: bytes) -> Array:
     _, at = _u32(raw, at)  # data_offset
     values, at = _doubles(raw, at)
     _check_end(raw, at)
-    return values.copy()
+    return values
 
 
 def to_joint_state(state: JointState, joints: tuple[str, ...]) -> bytes:
@@ -159,16 +161,15 @@ def _names(raw: bytes, at: int, joints: tuple[str, ...]) -> tuple[tuple[str, ...
     return tuple(names), at
 
 
-def _doubles(raw: bytes, at: int) -> tuple[Array, int]:
-    """A view into the message."""
+def _doubles(raw: bytes, at: int) -> tuple[Doubles, int]:
     count, at = _u32(raw, at)
     if not count:
-        return _NONE, at
+        return (), at
     at = ((at + 3) & ~7) + 4
     end = at + 8 * count
     if end > len(raw):
         raise _cut(raw)
-    return np.frombuffer(raw, _DOUBLE, count, at), end
+    return struct.unpack_from(f"<{count}d", raw, at), end
 
 
 def _check_end(raw: bytes, at: int) -> None:
@@ -196,12 +197,11 @@ def _put_string(out: bytearray, text: str) -> None:
 
 
 def _put_doubles(out: bytearray, values: Array) -> None:
-    data = np.asarray(values, dtype=_DOUBLE)
     _align(out, 4)
-    out += _U32.pack(data.size)
-    if data.size:
+    out += _U32.pack(len(values))
+    if len(values):
         _align(out, 8)
-        out += data.tobytes()
+        out += np.asarray(values, dtype=_DOUBLE).tobytes()
 
 
 @lru_cache(maxsize=64)
@@ -218,7 +218,7 @@ def _names_block(names: tuple[str, ...]) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _index(names: tuple[str, ...], joints: tuple[str, ...], exact: bool) -> NDArray[np.intp] | None:
+def _index(names: tuple[str, ...], joints: tuple[str, ...], exact: bool) -> tuple[int, ...] | None:
     """Where each joint stands among the names; None: they are in order already."""
     missing = [joint for joint in joints if joint not in names]
     if missing:
@@ -230,19 +230,19 @@ def _index(names: tuple[str, ...], joints: tuple[str, ...], exact: bool) -> NDAr
         raise BadMessage("names", f"unknown joint {', '.join(sorted(set(names) - set(joints)))}; there is {', '.join(joints)}")
     if names == joints:
         return None
-    return np.array([names.index(joint) for joint in joints])
+    return tuple(names.index(joint) for joint in joints)
 
 
-def _ordered(values: Array, names: tuple[str, ...], index: NDArray[np.intp] | None, what: str) -> Array:
-    """A fresh array in the robot's order; BadMessage unless it is as long as the names."""
+def _ordered(values: Doubles, names: tuple[str, ...], index: tuple[int, ...] | None, what: str) -> Doubles:
+    """In the robot's order; BadMessage unless there are as many values as names."""
     if len(values) != len(names):
         raise BadMessage("length", f"{what}: {len(values)} values for {len(names)} names")
-    return values.copy() if index is None else values[index]
+    return values if index is None else tuple(values[i] for i in index)
 
 
-def _finite(values: Array, names: tuple[str, ...], index: NDArray[np.intp] | None, what: str) -> Array:
-    """The same; BadMessage also unless it is finite."""
-    array = _ordered(values, names, index, what)
-    if not np.isfinite(array).all():
-        raise BadMessage("non_finite", f"{what}: {', '.join(str(x) for x in array)}")
-    return array
+def _finite(values: Doubles, names: tuple[str, ...], index: tuple[int, ...] | None, what: str) -> Doubles:
+    """The same; BadMessage also unless all are finite."""
+    ordered = _ordered(values, names, index, what)
+    if not all(map(isfinite, ordered)):
+        raise BadMessage("non_finite", f"{what}: {', '.join(map(str, ordered))}")
+    return ordered

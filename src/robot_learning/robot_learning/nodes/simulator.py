@@ -134,7 +134,7 @@ class Simulator(GraphNode):
             values = cdr.float_array(raw)
         except BadMessage as error:
             return f"{error}: the message is dropped"
-        return self._arm.send(mode, values.tolist())
+        return self._arm.send(mode, values)
 
     def _send_trajectory(self, message: Any) -> str:
         names, points, stamp = trajectory(message)

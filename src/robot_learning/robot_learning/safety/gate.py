@@ -10,12 +10,13 @@ gate hold, and it holds until it is armed again. Commands answer a stamp; its ag
 that a jump of the wall clock neither stops the robot nor lets an old command pass.
 """
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from robot_learning.core.errors import UsageError
-from robot_learning.core.types import Command, JointState
+from robot_learning.core.types import Array, Command, JointState
 from robot_learning.robots.description import Mode, Robot
 from robot_learning.safety.limits import joint_limits, joint_model
 from robot_learning.safety.shaping import (
@@ -145,7 +146,7 @@ class Gate:
 
     def observe(self, state: JointState, now_ns: int) -> None:
         """A joint state arrived at `now_ns` on the steady clock. One that is not finite is not used."""
-        if not (np.isfinite(state.position).all() and np.isfinite(state.velocity).all()):
+        if not (_finite(state.position) and _finite(state.velocity)):
             self.count("bad_state")
             return
         if self._state is not None and state.stamp_ns < self._state.stamp_ns and not self._lockstep:
@@ -183,7 +184,7 @@ class Gate:
         shape = _shape(command.values)
         if shape != (self._n,):
             return "length", f"values of shape {shape} for {self._n} joints"
-        if not np.isfinite(np.asarray(command.values, dtype=np.float64)).all():  # before any clipping, which lets NaN pass
+        if not _finite(np.asarray(command.values, dtype=np.float64)):  # before any clipping, which lets NaN pass
             return "non_finite", "a value is not finite"
         source = command.source.partition(" ")[0]
         if self._source and source != self._source:
@@ -257,6 +258,10 @@ def _shaper(robot: Robot, mode: Mode, dt: float, simulated: bool) -> Shaper:
     if mode == "velocity":
         return VelocityShaper(limits, dt)
     return PositionShaper(limits, dt, TRAJECTORY_PERIODS if mode == "trajectory" else 1.0)
+
+
+def _finite(values: Array) -> bool:
+    return all(map(isfinite, values.tolist()))
 
 
 def _shape(values: Any) -> tuple[int, ...] | None:

@@ -50,7 +50,7 @@ def joint_model(plant: Plant, joints: int, simulated: bool) -> JointModel:
 def bounded(values: Array, lower: Array, upper: Array) -> tuple[Array, bool]:
     """The values within their bounds, and whether that changed any of them. The values must be finite."""
     result = np.minimum(np.maximum(values, lower), upper)
-    return result, bool((result != values).any())
+    return result, result.tolist() != values.tolist()
 
 
 def stopping_velocity(room: Array, acceleration: Array, dt: float) -> Array:
