@@ -25,7 +25,7 @@ def controllers(watchdog_s: float = 0.0) -> RobotControllers:
 @pytest.mark.parametrize("mode", ["effort", "velocity", "position"])
 def test_the_last_command_latches_for_ever(mode: str) -> None:
     side = controllers()
-    assert side.command(mode, ONES, 0, HOME) == ""
+    assert side.command(mode, ONES, 0) == ""
     for now in (0, SECOND, 10_000 * SECOND):
         assert side.setpoint(now, HOME)[:2] == (mode, ONES)
 
@@ -41,38 +41,38 @@ def test_before_the_first_command_the_default_controller_is_at_rest() -> None:
 @pytest.mark.parametrize("size", [0, 6, 8])
 def test_a_wrong_size_deactivates_the_controller_until_the_reset(mode: str, rest: tuple[float, ...], size: int) -> None:
     side = controllers()
-    side.command(mode, ONES, 0, HOME)
-    assert "deactivated" in side.command(mode, [0.5] * size, 0, HOME)
+    side.command(mode, ONES, 0)
+    assert "deactivated" in side.command(mode, [0.5] * size, 0)
     assert side.setpoint(0, HOME)[:2] == (mode, rest)
-    assert "deactivated" in side.command(mode, ONES, 0, HOME)
+    assert "deactivated" in side.command(mode, ONES, 0)
     assert side.setpoint(0, HOME)[:2] == (mode, rest)
     side.reset(HOME)
-    assert side.command(mode, ONES, 0, HOME) == ""
+    assert side.command(mode, ONES, 0) == ""
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_what_is_not_finite_is_dropped_and_the_last_command_stays(bad: float) -> None:
     side = controllers()
-    side.command("velocity", ONES, 0, HOME)
+    side.command("velocity", ONES, 0)
     for index in range(7):
         values = [0.5] * 7
         values[index] = bad
-        assert "dropped" in side.command("velocity", values, 0, HOME)
+        assert "dropped" in side.command("velocity", values, 0)
     assert side.setpoint(0, HOME)[:2] == ("velocity", ONES)
 
 
 def test_a_mode_without_controller_is_refused_by_name() -> None:
     side = RobotControllers(replace(ROBOT, modes={"effort": ROBOT.modes["effort"]}))
-    assert "'velocity'" in side.command("velocity", ONES, 0, HOME)
-    assert "effort" in side.command("velocity", ONES, 0, HOME)
+    assert "'velocity'" in side.command("velocity", ONES, 0)
+    assert "effort" in side.command("velocity", ONES, 0)
 
 
 def test_one_controller_has_the_joints_and_a_command_to_another_switches() -> None:
     side = controllers()
-    side.command("effort", ONES, 0, HOME)
+    side.command("effort", ONES, 0)
     assert side.trajectory(ROBOT.joints, [Point(SECOND, HOME)], None, 0, (HOME, ZEROS)) == ""
     assert side.setpoint(0, HOME).kind == "position"
-    side.command("velocity", ONES, 0, HOME)
+    side.command("velocity", ONES, 0)
     assert side.setpoint(0, HOME)[:2] == ("velocity", ONES)
 
 
@@ -91,14 +91,14 @@ def test_the_watchdog_stops_the_robot_where_it_is_and_only_a_reset_helps(mode: s
     here = [q + 0.2 for q in HOME]
     assert side.setpoint(SECOND, HOME).kind == "effort"  # without a first command there is nothing to miss
     for now in range(SECOND, 2 * SECOND, SECOND // 10):
-        assert side.command(mode, ONES, now, HOME) == ""
+        assert side.command(mode, ONES, now) == ""
         assert side.setpoint(now + SECOND // 10, HOME)[:2] == (mode, ONES)
     late = 2 * SECOND + SECOND // 1000
     assert side.setpoint(late, here)[:2] == ("position", tuple(here))
-    assert "stopped itself" in side.command(mode, ONES, late, here)
+    assert "stopped itself" in side.command(mode, ONES, late)
     assert side.setpoint(late, HOME)[:2] == ("position", tuple(here))
     side.reset(HOME)
-    assert side.command(mode, ONES, 0, HOME) == ""
+    assert side.command(mode, ONES, 0) == ""
 
 
 def test_a_trajectory_needs_no_further_commands() -> None:

@@ -139,7 +139,7 @@ class BulletArm:
             if len(values) != len(self._joints):
                 return f"{len(values)} values for {len(self._joints)} joints: the message is dropped"
             return self.send_trajectory(self.robot.joints, streamed(values, period))
-        return self.controllers.command(mode, values, self.time_ns, self._states()[0])
+        return self.controllers.command(mode, values, self.time_ns)
 
     def send_trajectory(self, names: Sequence[str], points: Sequence[Point], start_ns: int | None = None) -> str:
         """One message for the joint trajectory controller; the reason if it is refused, else "". `start_ns` None: now."""

@@ -52,16 +52,16 @@ class RobotControllers:
             return Setpoint("effort", self._zero)
         return Setpoint("velocity", self._zero) if mode == "velocity" else Setpoint("position", tuple(map(float, positions)))
 
-    def command(self, mode: str, values: Sequence[float], now_ns: int, positions: Sequence[float]) -> str:
-        """A message on the topic of the forward controller of `mode`; `positions` are the measured ones."""
+    def command(self, mode: str, values: Sequence[float], now_ns: int) -> str:
+        """A message on the topic of the forward controller of `mode`."""
         refusal = self._refusal(mode)
         if refusal:
             return refusal
         if len(values) != len(self._zero):
             reason = f"{len(values)} values for {len(self._zero)} joints: {self._modes[mode].controller} is deactivated"  # type: ignore[index]
             self._inactive[mode] = reason
-            if self._setpoint.kind == mode and self._trajectory is None:
-                self._setpoint = self._setpoint if mode == "position" else self._at_rest(mode, positions)
+            if self._setpoint.kind == mode != "position" and self._trajectory is None:
+                self._setpoint = Setpoint(self._setpoint.kind, self._zero)
             return reason
         values = tuple(map(float, values))
         if not all(map(isfinite, values)):

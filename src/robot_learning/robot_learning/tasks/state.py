@@ -11,7 +11,7 @@ from robot_learning.core.kinematics import Chain
 from robot_learning.core.types import Array
 from robot_learning.tasks.description import Condition, TaskConfig
 
-NEXT, AFTER = [1, 2, 0], [2, 0, 1]  # (a × b)_i = a_{i+1} b_{i+2} − a_{i+2} b_{i+1}
+NEXT, AFTER = np.array([1, 2, 0]), np.array([2, 0, 1])  # (a × b)_i = a_{i+1} b_{i+2} − a_{i+2} b_{i+1}
 
 
 def state_dim(task: TaskConfig, joints: int) -> int:
@@ -36,7 +36,8 @@ def observe(chain: Chain, task: TaskConfig, condition: Condition, positions: Arr
     arms = _rotate(pose, points)  # from the tool frame's origin to the points
     error = (arms + pose[..., None, :3, 3]) - points_at(condition.target, points)
     omega = twist[..., None, 3:]
-    speed = twist[..., None, :3] + (omega[..., NEXT] * arms[..., AFTER] - omega[..., AFTER] * arms[..., NEXT])
+    turning = omega.take(NEXT, -1) * arms.take(AFTER, -1) - omega.take(AFTER, -1) * arms.take(NEXT, -1)
+    speed = twist[..., None, :3] + turning
     flat = (*q.shape[:-1], 3 * len(points))
     return np.concatenate([q, dq, error.reshape(flat), speed.reshape(flat)], axis=-1)
 
