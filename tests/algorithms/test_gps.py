@@ -1,74 +1,24 @@
-"""Whole updates on a point mass: costs fall, the policy reaches new targets, and a state resumed from arrays goes on bit for bit.
-
-The point mass in space has the state layout of an arm with three joints and one tool point, so that it needs no simulator.
-"""
+"""Whole updates on a point mass: costs fall, the policy reaches new targets, and a state resumed from arrays goes on bit for bit."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from point_mass import (  # conftest.py puts this folder on the path
+    LOCAL,
+    TARGETS,
+    TASK,
+    first_controllers,
+    local,
+    observe,
+    rollout,
+    rollouts,
+)
 
 from robot_learning.algorithms import checkpoint, local_gps, mdgps
 from robot_learning.algorithms.policy_fit import FitConfig
-from robot_learning.control import linear_gaussian, noise
-from robot_learning.core.types import LinearGaussian, Rollouts
 from robot_learning.tasks.cost import cost
-from robot_learning.tasks.description import CostWeights, TaskConfig
 
-HORIZON, DT = 20, 0.1
-TASK = TaskConfig(
-    name="point_mass",
-    kind="reach",
-    rate_hz=10.0,
-    horizon=HORIZON,
-    tool_points=((0.0, 0.0, 0.0),),
-    target_lower=(-1.0, -1.0, -1.0),
-    target_upper=(1.0, 1.0, 1.0),
-    cost=CostWeights(l2=1.0, log=0.1, alpha=1e-5, action=0.01),
-)
-TARGETS = np.array([[0.3, -0.2, 0.1], [-0.2, 0.3, 0.2], [0.1, 0.2, -0.3]])
-LOCAL = local_gps.LocalConfig(mixture_components=4)
 MDGPS = mdgps.MdgpsConfig(local=LOCAL, fit=FitConfig(steps=800))
-
-
-def observe(q, dq, target):
-    """[q, q̇, p − p_target, ṗ]: half of it is redundant, as for a real arm."""
-    return np.concatenate([q, dq, q - target, dq], axis=-1)
-
-
-def rollout(act, target, seed=None):
-    """One episode of act(t, x, noise); without noise where seed is None."""
-    draws = noise.draw(seed, HORIZON, 3) if seed is not None else [None] * HORIZON
-    q, dq = np.zeros(3), np.zeros(3)
-    states, actions = [observe(q, dq, target)], []
-    for t in range(HORIZON):
-        u = act(t, states[-1], draws[t])
-        q, dq = q + DT * dq + 0.5 * DT**2 * u, dq + DT * u
-        states.append(observe(q, dq, target))
-        actions.append(u)
-    return np.stack(states), np.stack(actions)
-
-
-def rollouts(acts, count, seed):
-    """`count` noisy episodes per condition."""
-    pairs = [
-        [rollout(act, target, 1000 * seed + 10 * i + n) for n in range(count)]
-        for i, (act, target) in enumerate(zip(acts, TARGETS, strict=True))
-    ]
-    return Rollouts(np.array([[p[0] for p in row] for row in pairs]), np.array([[p[1] for p in row] for row in pairs]))
-
-
-def local(controllers):
-    """Acts by local controllers, one per condition."""
-    parts = [linear_gaussian.at(controllers, i) for i in range(len(controllers.k))]
-    return [lambda t, x, n, one=one: linear_gaussian.act(one, t, x, n) for one in parts]
-
-
-def first_controllers():
-    """A weak PD controller for each target."""
-    K = np.zeros((len(TARGETS), HORIZON, 3, 12))
-    K[..., range(3), range(3)], K[..., range(3), range(3, 6)] = -1.0, -0.5
-    covariance = np.broadcast_to(0.1 * np.eye(3), (len(TARGETS), HORIZON, 3, 3))
-    return LinearGaussian(K, np.zeros((len(TARGETS), HORIZON, 3)), covariance)
 
 
 def test_local_controllers_learn_to_reach():
@@ -96,7 +46,7 @@ def test_the_global_policy_learns_to_reach():
 
 
 def _actors(state):
-    controllers = mdgps.samplers(state)
+    controllers = mdgps.samplers(state, MDGPS)
     return [lambda t, x, n: state.policy.act(x, n)] * len(TARGETS) if controllers is None else local(controllers)
 
 

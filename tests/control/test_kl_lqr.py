@@ -149,3 +149,107 @@ def test_divergences_are_never_negative_and_never_above_the_limit(seed, horizon,
     assert np.all(step.kl <= 1.1 * nats)
     assert all(outcome == "met" for outcome in step.outcome)
     assert np.all(step.improvement > 0)
+
+
+def bond(seed, conditions=2, horizon=20, dx=6, du=2, weight=1.0, entropy=None):
+    """A bond with a random policy; its weights differ from step to step."""
+    rng = np.random.default_rng(seed)
+    spread = rng.standard_normal((conditions, horizon, du, du))
+    policy = LinearGaussian(
+        0.3 * rng.standard_normal((conditions, horizon, du, dx)),
+        rng.standard_normal((conditions, horizon, du)),
+        0.05 * np.eye(du) + 0.1 * spread @ np.swapaxes(spread, -1, -2),
+    )
+    weights = weight * rng.uniform(0.5, 2.0, (conditions, horizon))
+    linear = weight * rng.standard_normal((conditions, horizon, dx + du))
+    return kl_lqr.Bond(policy, weights, linear, weights if entropy is None else np.full_like(weights, entropy))
+
+
+def objective(dynamics, cost, controller, initial, ties):
+    """Cost and ν KL(p ‖ π) + bᵀz with plain formulas; ρ = ν."""
+    states = lqr.forward(dynamics, controller, initial)
+    nats = kl_lqr.divergence(controller, ties.policy, states)
+    linear = np.sum(ties.linear * lqr.joint(states, controller).mean[:, :-1], axis=-1)
+    return expected(dynamics, cost, controller, initial) + np.sum(ties.weight * nats + linear, axis=-1)
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.05])
+def test_a_bond_without_weight_changes_no_bit(floor):
+    dynamics, cost, previous, initial = problem(10)
+    plain = kl_lqr.update(dynamics, cost, previous, initial, np.full(2, 3.0), floor=floor)
+    tied = kl_lqr.update(dynamics, cost, previous, initial, np.full(2, 3.0), floor=floor, bond=bond(0, weight=0.0))
+    assert plain.outcome == tied.outcome
+    for field in plain._fields[1:-1]:
+        assert np.array_equal(getattr(plain, field), getattr(tied, field))
+    assert all(np.array_equal(a, b) for a, b in zip(plain.controller, tied.controller, strict=True))
+    assert np.array_equal(plain.gain, plain.improvement)
+
+
+def moved(controller, direction, distance):
+    K, k, spread = direction
+    return LinearGaussian(controller.K + distance * K, controller.k + distance * k, controller.covariance * np.exp(distance * spread))
+
+
+@pytest.mark.parametrize("weight", [0.1, 10.0])
+def test_with_a_bond_the_slope_of_what_is_minimised_is_zero_in_every_direction(weight):
+    dynamics, cost, previous, initial = problem(11, conditions=1, horizon=5)
+    ties = bond(1, conditions=1, horizon=5, weight=weight)
+    step = kl_lqr.update(dynamics, cost, previous, initial, np.array([2.0]), bond=ties)
+    assert step.outcome == ("met",)
+
+    def value(controller):
+        kl = np.sum(kl_lqr.divergence(controller, previous, lqr.forward(dynamics, controller, initial)), axis=-1)
+        return (objective(dynamics, cost, controller, initial, ties) + step.eta * kl)[0]
+
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        direction = rng.standard_normal(previous.K.shape), rng.standard_normal(previous.k.shape), rng.standard_normal()
+        h = 1e-4
+        at, up, down = value(step.controller), value(moved(step.controller, direction, h)), value(moved(step.controller, direction, -h))
+        assert min(up, down) > at
+        assert abs(up - down) < 1e-3 * (up + down - 2 * at)  # the slope vanishes beside the curvature
+
+
+def test_the_gain_is_the_fall_of_cost_and_bond():
+    dynamics, cost, previous, initial = problem(12)
+    ties = bond(2)
+    step = kl_lqr.update(dynamics, cost, previous, initial, np.full(2, 5.0), bond=ties)
+    fall = objective(dynamics, cost, previous, initial, ties) - objective(dynamics, cost, step.controller, initial, ties)
+    assert_allclose(step.gain, fall, rtol=1e-6)
+    costs = expected(dynamics, cost, previous, initial) - expected(dynamics, cost, step.controller, initial)
+    assert_allclose(step.improvement, costs, rtol=1e-6, atol=1e-9)
+
+
+def test_with_nothing_but_a_bond_the_controller_becomes_the_policy():
+    dynamics, cost, previous, initial = problem(13)
+    free = QuadraticCost(*(np.zeros_like(part) for part in cost))
+    ties = bond(3)
+    ties = ties._replace(linear=np.zeros_like(ties.linear))
+    step = kl_lqr.update(dynamics, free, previous, initial, np.full(2, 1e6), bond=ties)
+    assert step.outcome == ("inactive", "inactive")
+    for found, wanted in zip(step.controller, ties.policy, strict=True):
+        assert_allclose(found, wanted, atol=1e-4)
+    square = kl_lqr.update(dynamics, free, previous, initial, np.full(2, 100.0), bond=ties._replace(entropy=np.zeros_like(ties.entropy)))
+    assert np.all(np.linalg.eigvalsh(previous.covariance - square.controller.covariance) > 0)  # a square alone says nothing for variance
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    dx=st.integers(1, 8),
+    du=st.integers(1, 4),
+    radius=st.floats(0.1, 1.5),
+    scale=st.sampled_from([1e-6, 1.0, 1e6]),
+    nats=st.sampled_from([1e-3, 1.0, 30.0]),
+    weight=st.sampled_from([1e-6, 1.0, 1e6]),
+)
+def test_with_any_bond_divergences_keep_their_bounds(seed, dx, du, radius, scale, nats, weight):
+    dynamics, cost, previous, initial = problem(seed, 2, 12, dx, du, radius)
+    cost = QuadraticCost(*(scale * part for part in cost))
+    ties = bond(seed, 2, 12, dx, du, weight)
+    step = kl_lqr.update(dynamics, cost, previous, initial, np.full(2, nats), bond=ties)
+    assert all(np.all(np.isfinite(part)) for part in step.controller)
+    assert np.all(step.kl >= 0)
+    assert np.all(step.kl <= 1.1 * nats)
+    assert all(outcome in ("met", "inactive") for outcome in step.outcome)
+    assert np.all(step.gain >= 0)

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from robot_learning.algorithms import dynamics, step
-from robot_learning.control import kl_lqr
+from robot_learning.control import kl_lqr, lqr
 from robot_learning.core import gmm
-from robot_learning.core.types import Array, LinearGaussian, Rollouts
+from robot_learning.core.types import Array, Dynamics, LinearGaussian, QuadraticCost, Rollouts, StateGaussian
 from robot_learning.tasks.cost import cost, expand_mean
 from robot_learning.tasks.description import TaskConfig
 
@@ -40,8 +40,8 @@ class LocalState(NamedTuple):
     controllers: LinearGaussian  # (C, T, …)
     step: Array  # (C,), nats per time step
     eta: Array  # (C,), multipliers of the last update; 0: none
-    predicted: Array  # (C,), improvement of the cost that the last update promised
-    cost: Array  # (C,), mean cost of the last rollouts; NaN: none yet
+    predicted: Array  # (C,), improvement that the last update promised
+    cost: Array  # (C,), from which it counts: mean cost of the last rollouts, plus what a bond promised to give; NaN: none yet
     memory: tuple[Rollouts, ...]  # the last iterations, newest last
     mixture: gmm.Mixture | None
 
@@ -66,28 +66,70 @@ def start(controllers: LinearGaussian, config: LocalConfig) -> LocalState:
     return LocalState(controllers, np.full(count, config.kl_step), np.zeros(count), np.zeros(count), unknown, (), None)
 
 
+class Evidence(NamedTuple):
+    """What rollouts say about their conditions."""
+
+    cost: Array  # (C,), mean over the rollouts, summed over time
+    expansion: QuadraticCost  # (C, T + 1, …), the mean of the quadratics around them
+    dynamics: Dynamics  # (C, T, …)
+    initial: StateGaussian  # (C, …)
+    memory: tuple[Rollouts, ...]  # with these rollouts, newest last
+    mixture: gmm.Mixture | None
+    log_likelihood: float  # of the mixture, per point
+
+
 def update(state: LocalState, rollouts: Rollouts, task: TaskConfig, config: LocalConfig, seed: int) -> tuple[LocalState, LocalReport]:
     """The next controllers after `rollouts` of the present ones; states (C, N, T + 1, dx), actions (C, N, T, du)."""
-    return improve(state, state.controllers, rollouts, task, config, seed)
+    return improve(state, state.controllers, evaluate(state, rollouts, task, config, seed), config)
 
 
-def improve(
-    state: LocalState, previous: LinearGaussian, rollouts: Rollouts, task: TaskConfig, config: LocalConfig, seed: int
-) -> tuple[LocalState, LocalReport]:
-    """Controllers of less cost within a KL step of `previous` (C, T, …), which made the rollouts: evaluate, fit, constrain, solve."""
-    horizon = rollouts.actions.shape[-2]
+def evaluate(state: LocalState, rollouts: Rollouts, task: TaskConfig, config: LocalConfig, seed: int) -> Evidence:
+    """Costs and dynamics of `rollouts`, states (C, N, T + 1, dx) and actions (C, N, T, du), whoever made them."""
     costs = np.mean(np.sum(cost(task, *rollouts), axis=-1), axis=-1)
     expansion = expand_mean(task, *rollouts)
     memory = (*state.memory, rollouts)[-config.memory :]
     mixture, likelihood = _fit_prior(memory, state.mixture, config, seed)
-    model = dynamics.fit(rollouts, mixture)
-    initial = dynamics.initial_state(rollouts)
-    steps = _next_steps(state, costs, config)
-    result = kl_lqr.update(model, expansion, previous, initial, steps * horizon, state.eta, config.covariance_floor)
-    report = LocalReport(
-        costs, steps, result.kl / horizon, result.improvement, result.outcome, result.repairs, result.evaluations, likelihood
+    return Evidence(costs, expansion, dynamics.fit(rollouts, mixture), dynamics.initial_state(rollouts), memory, mixture, likelihood)
+
+
+def improve(
+    state: LocalState,
+    previous: LinearGaussian,
+    evidence: Evidence,
+    config: LocalConfig,
+    now: Array | None = None,
+    bond: kl_lqr.Bond | None = None,
+) -> tuple[LocalState, LocalReport]:
+    """Controllers of less cost within a KL step of `previous` (C, T, …), which lies where the evidence is; `bond` ties them to a policy.
+
+    now (C,): the cost that the last update led to, by which the step is judged; the rollouts' if None. With a bond the cost may
+    rise while cost and bond together fall; both are promised together, and only the cost can fall short of it.
+    """
+    horizon = previous.k.shape[-2]
+    judged = evidence.cost if now is None else now
+    steps = _next_steps(state, judged, config)
+    result = kl_lqr.update(
+        evidence.dynamics, evidence.expansion, previous, evidence.initial, steps * horizon, state.eta, config.covariance_floor, bond
     )
-    return LocalState(result.controller, steps, result.eta, result.improvement, costs, memory, mixture), report
+    report = LocalReport(
+        evidence.cost,
+        steps,
+        result.kl / horizon,
+        result.improvement,
+        result.outcome,
+        result.repairs,
+        result.evaluations,
+        evidence.log_likelihood,
+    )
+    start = judged + (result.gain - result.improvement)
+    return LocalState(result.controller, steps, result.eta, result.gain, start, evidence.memory, evidence.mixture), report
+
+
+def expected_cost(evidence: Evidence, controllers: LinearGaussian) -> Array:
+    """The cost (C,) of `controllers` (C, T, …) under the fitted dynamics, summed over time."""
+    states = lqr.forward(evidence.dynamics, controllers, evidence.initial)
+    total: Array = np.sum(lqr.expected_cost(evidence.expansion, lqr.joint(states, controllers)), axis=-1)
+    return total
 
 
 def _fit_prior(memory: tuple[Rollouts, ...], last: gmm.Mixture | None, config: LocalConfig, seed: int) -> tuple[gmm.Mixture | None, float]:

@@ -3,8 +3,8 @@
     minimise  Σ_i ½ (π(x_i) − μ_i)ᵀ C_i⁻¹ (π(x_i) − μ_i)        over the states x_i that were visited,
 
 with μ_i and C_i the local controller's mean action and covariance there: the KL divergence from policy to controllers, up to what
-does not depend on the network. The policy's covariance is the inverse of the mean precision, which minimises the same divergence,
-but not less than a floor.
+does not depend on the network. Teachers may have an importance each, which scales their precision. The
+policy's covariance is the inverse of the mean precision, which minimises the same divergence, but not less than a floor.
 
 The states are redundant, so many networks fit equally well where states were visited; weight decay (Loshchilov and Hutter 2019)
 chooses one that is smooth in between, and this is what makes the policy reach targets that it was not trained on.
@@ -42,27 +42,50 @@ class FitReport(NamedTuple):
 
     before: float
     after: float
+    outcome: str = "fitted"  # or "rejected: <why>": then the policy is the one from before
 
 
 def fit(
-    policy: GaussianPolicy, states: Array, controllers: LinearGaussian, config: FitConfig, seed: int
+    policy: GaussianPolicy,
+    states: Array,
+    controllers: LinearGaussian,
+    config: FitConfig,
+    seed: int,
+    importance: Array | None = None,
 ) -> tuple[GaussianPolicy, FitReport]:
-    """The policy after imitating `controllers` (C, T, …) at `states` (C, N, T + 1, dx), starting from the given one."""
+    """The policy after imitating `controllers` (C, T, …) at `states` (C, N, T + 1, dx), starting from the given one.
+
+    importance (C, T): of each teacher, positive, by its ratio to the mean; all equal if None.
+    """
     visited = states[..., :-1, :]
     K, k, covariance = controllers
     targets = apply(K[:, None], visited) + k[:, None]
     R, _ = inverse_root(covariance)
     precisions = transpose(R) @ R
+    if importance is not None:
+        precisions = precisions * (importance / np.mean(importance))[..., None, None]
     precision = np.mean(precisions, axis=(0, 1))
     weights = precisions / (np.trace(precision) / len(precision))
     dx, du = visited.shape[-1], targets.shape[-1]
     x, y, w = visited.reshape(-1, dx), targets.reshape(-1, du), np.broadcast_to(weights[:, None], (*targets.shape, du)).reshape(-1, du, du)
     center, scale = scales(x)
-    policy = renormalized(policy, center, scale)
-    layers, report = _train(policy.layers, (x - center) / scale, y, w, config, seed)
-    inverse, _ = inverse_root(symmetric(precision))
-    spread = raise_eigenvalues(symmetric(transpose(inverse) @ inverse), config.least_deviation**2)
+    layers, report = _train(renormalized(policy, center, scale).layers, (x - center) / scale, y, w, config, seed)
+    if not np.isfinite(report.after):
+        return policy, report._replace(outcome="rejected: the fit diverged")
+    spread = raise_eigenvalues(_inverse(precision), config.least_deviation**2)
     return GaussianPolicy(layers, center, scale, spread), report
+
+
+def pooled(controllers: LinearGaussian) -> Array:
+    """The covariance (du, du) whose precision is the mean of all precisions of `controllers` (C, T, …)."""
+    R, _ = inverse_root(controllers.covariance)
+    return _inverse(np.mean(transpose(R) @ R, axis=(0, 1)))
+
+
+def _inverse(M: Array) -> Array:
+    """The inverse (…, n, n) of a symmetric positive definite matrix."""
+    R, _ = inverse_root(symmetric(M))
+    return symmetric(transpose(R) @ R)
 
 
 def renormalized(policy: GaussianPolicy, center: Array, scale: Array) -> GaussianPolicy:

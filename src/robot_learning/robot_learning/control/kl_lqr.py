@@ -12,6 +12,15 @@ that this controller has: then −log p̄ is ½ wᵀw, and
     terms none of which is negative.
 
 KL falls as η rises. The multiplier is searched in log η by bracketing, for all conditions at once.
+
+Guided policy search with multipliers adds a bond with a global policy π ~ N(K̂x + k̂, Ĉ) to what is minimised:
+
+    Σ_t E_p[½ ρ_t |R̂_t (u_t − K̂_t x_t − k̂_t)|² + b_tᵀ [x_t; u_t]] − ν_t H(p(u_t|x_t)),   R̂ᵀR̂ = Ĉ⁻¹.
+
+With ρ = ν this is ν_t KL(p ‖ π) + bᵀz.
+In whitened deviations u − K̂x − k̂ = (K̄ − K̂)(x − x̂) + L̄w + what both differ by at x̂, so that the square stays one, positive
+semidefinite, of small numbers. Entropy now counts η + ν_t: divided by η, the covariance of w is (1 + ν_t/η) Q_ww⁻¹; K and k do not
+depend on it.
 """
 
 from typing import Any, NamedTuple
@@ -33,9 +42,19 @@ class KlStep(NamedTuple):
     kl: Array  # (C,), nats over the whole trajectory
     limit: Array  # (C,), nats
     improvement: Array  # (C,), how much the expected cost falls under the model
+    gain: Array  # (C,), how much what is minimised falls: the cost and the bond
     repairs: Array  # (C,), steps whose Q_ww had to be repaired
     evaluations: Array  # (C,), LQR problems solved
     outcome: tuple[str, ...]  # per condition: "met", "inactive" (the limit does not bind), "short" of it, or "rejected: <why>"
+
+
+class Bond(NamedTuple):
+    """What ties the controllers of C conditions to a policy, beside the limit; see above."""
+
+    policy: LinearGaussian  # (C, T, …): K̂, k̂ and the metric Ĉ
+    weight: Array  # (C, T), ρ: cost for half a squared distance of actions, in standard deviations of the policy
+    linear: Array  # (C, T, dx + du), b: cost for each unit of [x; u]
+    entropy: Array  # (C, T), ν: cost per nat
 
 
 class _Problem(NamedTuple):
@@ -43,6 +62,8 @@ class _Problem(NamedTuple):
 
     dynamics: Dynamics
     cost: QuadraticCost
+    total: QuadraticCost  # with the bond
+    entropy: Array  # ν, (C, T)
     initial: StateGaussian
     root: Array  # L̄, (C, T, du, du)
     floor: Array  # (C, T), least variance of an action
@@ -64,23 +85,27 @@ def update(
     limit: Array,
     eta: Array | None = None,
     floor: float = 0.0,
+    bond: Bond | None = None,
 ) -> KlStep:
     """The new controllers of C conditions; every argument has C as its first dimension.
 
     limit (C,): nats over the whole trajectory, positive. eta (C,): where the search starts; 0: anywhere. floor: least variance of an
-    action, in any direction. A condition whose problem cannot be solved keeps its previous controller and says why in `outcome`.
+    action, in any direction. bond: what else is minimised. A condition whose problem cannot be solved keeps its previous controller
+    and says why in `outcome`.
     """
     du = previous.k.shape[-1]
     states = lqr.forward(dynamics, previous, initial)
-    problem = _deviations(dynamics, cost, previous, states, floor)
+    problem = _deviations(dynamics, cost, previous, states, floor, bond)
     still = LinearGaussian(np.zeros_like(previous.K), np.zeros_like(previous.k), np.broadcast_to(np.eye(du), previous.covariance.shape))
-    before = _cost_of_deviations(problem, states._replace(mean=np.zeros_like(states.mean)), still)
-    start = _first_eta(problem, before, limit)
+    centred = states._replace(mean=np.zeros_like(states.mean))
+    before, all_before = _cost_of_deviations(problem.cost, centred, still), _objective(problem, centred, still)
+    start = _first_eta(problem, all_before, limit)
     if eta is not None:
         start = np.where(np.isfinite(eta) & (eta > 0), eta, start)
     search, trial = _search(problem, limit, np.log(start))
-    after = _cost_of_deviations(problem, lqr.forward(problem.dynamics, trial.deviation, problem.initial), trial.deviation)
-    verdicts = tuple(_verdict(search.outcome(i), before[i], after[i]) for i in range(len(before)))
+    led = lqr.forward(problem.dynamics, trial.deviation, problem.initial)
+    after, all_after = _cost_of_deviations(problem.cost, led, trial.deviation), _objective(problem, led, trial.deviation)
+    verdicts = tuple(_verdict(search.outcome(i), all_before[i], all_after[i]) for i in range(len(before)))
     kept = np.array([verdict.startswith("rejected") for verdict in verdicts])
     new = _absolute(problem, trial.deviation, previous, states.mean)
     return KlStep(
@@ -89,6 +114,7 @@ def update(
         np.where(kept, 0.0, trial.kl),
         np.asarray(limit, dtype=float),
         np.where(kept, 0.0, before - after),
+        np.where(kept, 0.0, all_before - all_after),
         trial.repairs,
         search.evaluations,
         verdicts,
@@ -115,7 +141,9 @@ def _nats(w: LinearGaussian, covariance: Array) -> Array:
     return np.where(finite, total, np.inf)
 
 
-def _deviations(dynamics: Dynamics, cost: QuadraticCost, old: LinearGaussian, states: StateGaussian, floor: float) -> _Problem:
+def _deviations(
+    dynamics: Dynamics, cost: QuadraticCost, old: LinearGaussian, states: StateGaussian, floor: float, bond: Bond | None
+) -> _Problem:
     dx = old.K.shape[-1]
     L, _ = root(old.covariance)
     M = np.zeros(cost.H.shape)  # [x − x̂; u − û] = M [x − x̂; w]
@@ -130,13 +158,31 @@ def _deviations(dynamics: Dynamics, cost: QuadraticCost, old: LinearGaussian, st
         g = apply(transpose(M), apply(cost.H, z) + cost.g)
     least = np.minimum(floor, np.linalg.eigvalsh(symmetric(L @ transpose(L)))[..., 0])  # the old controller stays feasible
     initial = StateGaussian(np.zeros_like(states.mean[:, 0]), states.covariance[:, 0])
-    return _Problem(Dynamics(F, np.zeros_like(dynamics.f), dynamics.noise), QuadraticCost(H, g, np.zeros_like(cost.c)), initial, L, least)
+    model, own = Dynamics(F, np.zeros_like(dynamics.f), dynamics.noise), QuadraticCost(H, g, np.zeros_like(cost.c))
+    total, entropy = own, np.zeros(old.k.shape[:-1])
+    if bond is not None:
+        total, entropy = _bonded(own, bond, M, old, states), np.asarray(bond.entropy, dtype=float)
+    return _Problem(model, own, total, entropy, initial, L, least)
+
+
+def _bonded(cost: QuadraticCost, bond: Bond, M: Array, old: LinearGaussian, states: StateGaussian) -> QuadraticCost:
+    """`cost` of deviations [x − x̂; w] with the bond's square and linear terms; c makes a difference to no choice and stays."""
+    R, _ = inverse_root(bond.policy.covariance)
+    dx, du = old.K.shape[-1], old.K.shape[-2]
+    with np.errstate(over="ignore", invalid="ignore"):
+        gain = old.K - bond.policy.K
+        apart = apply(R, apply(gain, states.mean[..., :-1, :]) + old.k - bond.policy.k)
+        D = np.concatenate([R @ gain, R @ M[..., :-1, dx:, dx : dx + du]], axis=-1)
+        H, g = cost.H.copy(), cost.g.copy()
+        H[..., :-1, :, :] += bond.weight[..., None, None] * (transpose(D) @ D)
+        g[..., :-1, :] += bond.weight[..., None] * apply(transpose(D), apart) + apply(transpose(M[..., :-1, :, :]), bond.linear)
+    return QuadraticCost(symmetric(H), g, cost.c)
 
 
 def _first_eta(problem: _Problem, before: Array, limit: Array) -> Array:
     """Costs within reach, per nat: a start for the search that moves along with the scale of the cost."""
     with np.errstate(over="ignore", invalid="ignore"):
-        reach = np.abs(before) + np.sum(np.abs(problem.cost.g[..., problem.dynamics.F.shape[-2] :]), axis=(-1, -2))
+        reach = np.abs(before) + np.sum(np.abs(problem.total.g[..., problem.dynamics.F.shape[-2] :]), axis=(-1, -2))
     reach = np.where(np.isfinite(reach), reach, 1.0)
     return np.maximum(reach, SMALLEST) / np.maximum(limit, SMALLEST)
 
@@ -159,10 +205,11 @@ def _search(problem: _Problem, limit: Array, start: Array) -> tuple[Brackets, _T
 def _solve(problem: _Problem, eta: Array) -> _Trial:
     dx, du = problem.dynamics.F.shape[-2], problem.root.shape[-1]
     with np.errstate(over="ignore", invalid="ignore"):
-        H, g = problem.cost.H / eta[:, None, None, None], problem.cost.g / eta[:, None, None]
+        H, g = problem.total.H / eta[:, None, None, None], problem.total.g / eta[:, None, None]
+        temperature = 1.0 + problem.entropy / eta[:, None]
     H[..., :-1, range(dx, dx + du), range(dx, dx + du)] += 1.0  # −log p̄ = ½ wᵀw
-    (K, k, S), repairs = lqr.backward(problem.dynamics, QuadraticCost(H, g, problem.cost.c), least=1.0)
-    deviation = LinearGaussian(K, k, _floored(problem, S))
+    (K, k, S), repairs = lqr.backward(problem.dynamics, QuadraticCost(H, g, problem.total.c), least=1.0)
+    deviation = LinearGaussian(K, k, _floored(problem, temperature[..., None, None] * S))
     states = lqr.forward(problem.dynamics, deviation, problem.initial)
     with np.errstate(over="ignore", invalid="ignore"):
         shift = apply(K, states.mean[..., :-1, :]) + k
@@ -179,9 +226,19 @@ def _floored(problem: _Problem, S: Array) -> Array:
     return symmetric(R @ raise_eigenvalues(symmetric(L @ S @ transpose(L)), problem.floor) @ transpose(R))
 
 
-def _cost_of_deviations(problem: _Problem, states: StateGaussian, deviation: LinearGaussian) -> Array:
-    total: Array = np.sum(lqr.expected_cost(problem.cost, lqr.joint(states, deviation)), axis=-1)
+def _cost_of_deviations(cost: QuadraticCost, states: StateGaussian, deviation: LinearGaussian) -> Array:
+    total: Array = np.sum(lqr.expected_cost(cost, lqr.joint(states, deviation)), axis=-1)
     return total
+
+
+def _objective(problem: _Problem, states: StateGaussian, deviation: LinearGaussian) -> Array:
+    """Cost and bond (C,), up to what is the same for all controllers; entropy counts from that of the old controller."""
+    total = _cost_of_deviations(problem.total, states, deviation)
+    if not np.any(problem.entropy):
+        return total
+    _, volume = np.linalg.slogdet(deviation.covariance)
+    spread: Array = np.sum(problem.entropy * 0.5 * volume, axis=-1)
+    return total - spread
 
 
 def _verdict(outcome: str, before: float, after: float) -> str:

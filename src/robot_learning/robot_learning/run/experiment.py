@@ -9,7 +9,10 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field
 
+from robot_learning.algorithms.augmented_lagrangian import AugmentedRules
+from robot_learning.algorithms.badmm import BadmmRules
 from robot_learning.algorithms.local_gps import LocalConfig
+from robot_learning.algorithms.mdgps import MdgpsRules
 from robot_learning.algorithms.policy_fit import FitConfig
 from robot_learning.core.errors import UsageError
 from robot_learning.core.paths import share_dir
@@ -64,7 +67,7 @@ class Experiment:
     name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
     robot: str  # name in config/robots
     task: str  # name in config/tasks
-    algorithm: Literal["local_gps", "mdgps"]
+    algorithm: Literal["local_gps", "mdgps", "augmented_lagrangian", "badmm"]
     iterations: Count
     rollouts: Count = 5  # per condition and iteration
     mode: Mode | None = None  # the robot's default one if none is given
@@ -74,6 +77,10 @@ class Experiment:
     local: LocalConfig = field(default_factory=LocalConfig)
     hidden: Annotated[tuple[Count, ...], Field(min_length=1, max_length=8)] = (40, 40)  # layers of the global policy
     fit: FitConfig = field(default_factory=FitConfig)
+    mdgps: MdgpsRules = field(default_factory=MdgpsRules)
+    augmented_lagrangian: AugmentedRules = field(default_factory=AugmentedRules)
+    badmm: BadmmRules = field(default_factory=BadmmRules)
+    turns: Annotated[int, Field(ge=1, le=100)] = 2  # of the steps of augmented_lagrangian and badmm, on the same rollouts
     seed: Seed = 0
 
     @property
@@ -118,21 +125,39 @@ def checked(content: Any, where: str) -> Experiment:
 
 
 def _check_positive(experiment: Experiment, where: str) -> None:
-    local, fit = experiment.local, experiment.fit
-    above = {"local.kl_step": local.kl_step, "local.kl_step_least": local.kl_step_least, "fit.rate": fit.rate}
+    local, fit, augmented, badmm = experiment.local, experiment.fit, experiment.augmented_lagrangian, experiment.badmm
+    above = {
+        "local.kl_step": local.kl_step,
+        "local.kl_step_least": local.kl_step_least,
+        "fit.rate": fit.rate,
+        "fit.least_deviation": fit.least_deviation,
+        "badmm.weight": badmm.weight,
+        "badmm.weight_least": badmm.weight_least,
+    }
     at_least_one = {
         "local.memory": local.memory,
         "local.points_per_component": local.points_per_component,
         "fit.steps": fit.steps,
         "fit.batch": fit.batch,
     }
-    at_least_zero = {"local.mixture_components": local.mixture_components, "local.covariance_floor": local.covariance_floor}
+    at_least_zero = {
+        "local.mixture_components": local.mixture_components,
+        "local.covariance_floor": local.covariance_floor,
+        "fit.decay": fit.decay,
+        "augmented_lagrangian.penalty": augmented.penalty,
+        "augmented_lagrangian.dual_step": augmented.dual_step,
+        "badmm.dual_step": badmm.dual_step,
+    }
     for name, value in {**above, **at_least_one, **at_least_zero}.items():
         least = 1 if name in at_least_one else 0
         if not (least <= value < float("inf")) or (name in above and value == 0):
             raise UsageError(f"{where}: {name}: {value}; {'more than 0' if name in above else f'at least {least}'} is expected")
-    if not local.kl_step_least <= 1.0 <= local.kl_step_most < float("inf"):
-        raise UsageError(f"{where}: local.kl_step_least, local.kl_step_most: the multiples of kl_step must enclose 1")
+    for section, name, least_multiple, most_multiple in (
+        ("local", "kl_step", local.kl_step_least, local.kl_step_most),
+        ("badmm", "weight", badmm.weight_least, badmm.weight_most),
+    ):
+        if not least_multiple <= 1.0 <= most_multiple < float("inf"):
+            raise UsageError(f"{where}: {section}.{name}_least, {section}.{name}_most: the multiples of {name} must enclose 1")
 
 
 def as_mapping(experiment: Experiment) -> dict[str, Any]:

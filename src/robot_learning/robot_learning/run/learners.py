@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from robot_learning.algorithms import local_gps, mdgps
+from robot_learning.algorithms import augmented_lagrangian, badmm, local_gps, mdgps
 from robot_learning.algorithms.local_gps import LocalReport, LocalState
 from robot_learning.algorithms.mdgps import MdgpsConfig, MdgpsState
+from robot_learning.algorithms.multipliers import DualState, LoopConfig, Turn
+from robot_learning.algorithms.policy_fit import FitReport
 from robot_learning.control.linear_gaussian import at
 from robot_learning.core.types import LinearGaussian
 from robot_learning.models.gaussian_policy import GaussianPolicy
@@ -81,40 +83,94 @@ class LocalGps:
         return None
 
 
-class Mdgps:
-    """Mirror-descent guided policy search: a global policy taught by local controllers."""
+class Taught:
+    """A global policy taught by local controllers: what the algorithms of this kind share."""
+
+    def __init__(self, experiment: Experiment, setting: Setting, algorithm: Any, config: Any) -> None:
+        """`algorithm`: a module with start, samplers and update; `config`: its settings."""
+        self._experiment, self._setting = experiment, setting
+        self._algorithm, self._config = algorithm, config
+
+    def start(self) -> Any:
+        """The state before the first episodes."""
+        return self._algorithm.start(first_controllers(self._setting), self._config, derived(self._experiment.seed, "initial"))
+
+    def requests(self, state: Any, iteration: int) -> list[EpisodeRequest]:
+        """Exploration by the controllers at first, then by those who make the algorithm's rollouts."""
+        return exploration(self._experiment, self._setting, self._algorithm.samplers(state, self._config), iteration)
+
+    def controllers(self, state: Any) -> LinearGaussian:
+        """The controllers that the policy was taught by last."""
+        found: LinearGaussian = state.local.controllers
+        return found
+
+    def policy(self, state: Any) -> GaussianPolicy | None:
+        """The present global policy."""
+        found: GaussianPolicy = state.policy
+        return found
+
+    def _step(self, state: Any, episodes: Sequence[Episode], iteration: int) -> tuple[Any, Any]:
+        batch, seed = rollouts(episodes, len(self._setting.train)), derived(self._experiment.seed, "update", iteration)
+        found: tuple[Any, Any] = self._algorithm.update(state, batch, self._setting.task, self._config, seed)
+        return found
+
+
+class Mdgps(Taught):
+    """Mirror-descent guided policy search."""
 
     kind = MdgpsState
 
     def __init__(self, experiment: Experiment, setting: Setting) -> None:
-        self._experiment, self._setting = experiment, setting
-        self._config = MdgpsConfig(experiment.iterations, experiment.rollouts, experiment.hidden, experiment.local, experiment.fit)
-
-    def start(self) -> MdgpsState:
-        """The state before the first episodes."""
-        return mdgps.start(first_controllers(self._setting), self._config, derived(self._experiment.seed, "initial"))
-
-    def requests(self, state: MdgpsState, iteration: int) -> list[EpisodeRequest]:
-        """Exploration by the controllers at first, then by the global policy."""
-        return exploration(self._experiment, self._setting, mdgps.samplers(state), iteration)
+        e = experiment
+        super().__init__(e, setting, mdgps, MdgpsConfig(e.iterations, e.rollouts, e.hidden, e.local, e.fit, e.mdgps))
 
     def update(self, state: MdgpsState, episodes: Sequence[Episode], iteration: int) -> tuple[MdgpsState, Learned]:
         """The next controllers and the policy after imitating them."""
-        batch, seed = rollouts(episodes, len(self._setting.train)), derived(self._experiment.seed, "update", iteration)
-        state, report = mdgps.update(state, batch, self._setting.task, self._config, seed)
-        fit = {"error before the fit": report.fit.before, "error after the fit": report.fit.after}
-        return state, learned(self._setting, report.local)._replace(policy=fit)
-
-    def controllers(self, state: MdgpsState) -> LinearGaussian:
-        """The controllers that the policy was taught by last."""
-        return state.local.controllers
-
-    def policy(self, state: MdgpsState) -> GaussianPolicy | None:
-        """The present global policy."""
-        return state.policy
+        state, report = self._step(state, episodes, iteration)
+        found = learned(self._setting, report.local)
+        return state, found._replace(policy=errors(report.fit), notes=(*found.notes, *fit_notes(report.fit)))
 
 
-ALGORITHMS: dict[str, type[LocalGps] | type[Mdgps]] = {"local_gps": LocalGps, "mdgps": Mdgps}
+class AugmentedLagrangian(Taught):
+    """Dual gradient descent on the augmented Lagrangian."""
+
+    kind = DualState
+
+    def __init__(self, experiment: Experiment, setting: Setting) -> None:
+        config = augmented_lagrangian.AugmentedConfig(experiment.augmented_lagrangian, loop(experiment))
+        super().__init__(experiment, setting, augmented_lagrangian, config)
+
+    def update(self, state: DualState, episodes: Sequence[Episode], iteration: int) -> tuple[DualState, Learned]:
+        """The next controllers, policy and multipliers."""
+        state, turns = self._step(state, episodes, iteration)
+        return state, learned_in_turns(self._setting, turns)
+
+
+class Badmm(Taught):
+    """Bregman ADMM."""
+
+    kind = DualState
+
+    def __init__(self, experiment: Experiment, setting: Setting) -> None:
+        super().__init__(experiment, setting, badmm, badmm.BadmmConfig(experiment.badmm, loop(experiment)))
+
+    def update(self, state: DualState, episodes: Sequence[Episode], iteration: int) -> tuple[DualState, Learned]:
+        """The next controllers, policy, multipliers and weights."""
+        state, turns = self._step(state, episodes, iteration)
+        return state, learned_in_turns(self._setting, turns)
+
+
+ALGORITHMS: dict[str, type[LocalGps] | type[Mdgps] | type[AugmentedLagrangian] | type[Badmm]] = {
+    "local_gps": LocalGps,
+    "mdgps": Mdgps,
+    "augmented_lagrangian": AugmentedLagrangian,
+    "badmm": Badmm,
+}
+
+
+def loop(experiment: Experiment) -> LoopConfig:
+    """The settings that the algorithms with multipliers share."""
+    return LoopConfig(experiment.turns, experiment.hidden, experiment.local, experiment.fit)
 
 
 def exploration(experiment: Experiment, setting: Setting, controllers: LinearGaussian | None, iteration: int) -> list[EpisodeRequest]:
@@ -133,3 +189,28 @@ def learned(setting: Setting, report: LocalReport) -> Learned:
     updates = tuple(Update(name, float(kl), float(step), str(outcome)) for name, kl, step, outcome in rows)
     repairs = [(name, int(n)) for name, n in zip(names, report.repairs, strict=True) if n]
     return Learned(updates, {}, tuple(f"{name}: {n} steps had an indefinite Hessian, which was raised" for name, n in repairs))
+
+
+def errors(fit: FitReport) -> dict[str, float]:
+    """What the log says of a fit."""
+    return {"error before the fit": fit.before, "error after the fit": fit.after}
+
+
+def fit_notes(fit: FitReport) -> tuple[str, ...]:
+    """What went wrong in a fit."""
+    if fit.outcome.startswith("rejected"):
+        return (f"policy: {fit.outcome}; the policy from before was kept",)
+    return (f"policy: the error rose from {fit.before:.3g} to {fit.after:.3g} in the fit",) if fit.after > fit.before else ()
+
+
+def learned_in_turns(setting: Setting, turns: Sequence[Turn]) -> Learned:
+    """The report of an update in turns: its last turn, and what went wrong in any of them."""
+    found, notes = [learned(setting, turn.local) for turn in turns], []
+    for number, (turn, said) in enumerate(zip(turns, found, strict=True), start=1):
+        earlier = said.updates if number < len(turns) else ()
+        refused = [f"{u.condition}: {u.outcome}" for u in earlier if u.outcome.startswith("rejected")]
+        kept = [f"{setting.train[c].name}: multipliers were kept, the gap to the policy is not finite" for c in turn.kept]
+        held = [f"{turn.held} weights were held at a bound"] if turn.held else []
+        notes += [f"turn {number}: {note}" for note in (*refused, *said.notes, *fit_notes(turn.fit), *kept, *held)]
+    last = turns[-1]
+    return found[-1]._replace(policy={**errors(last.fit), "gap of the mean actions": last.gap}, notes=tuple(notes))

@@ -1,0 +1,116 @@
+"""What a run is told of updates that failed or were repaired, in any of their turns."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pytest
+from fake_runner import FakeRunner  # tests/run/conftest.py puts this folder on the path
+
+from robot_learning.algorithms import badmm, multipliers
+from robot_learning.algorithms.local_gps import LocalReport
+from robot_learning.algorithms.multipliers import Turn
+from robot_learning.algorithms.policy_fit import FitReport
+from robot_learning.run import experiment, folder
+from robot_learning.run.learners import ALGORITHMS, fit_notes, learned_in_turns
+from robot_learning.run.setting import prepare
+from robot_learning.run.train import Trainer
+
+SMALL = ["conditions={train: 2, heldout: 0}", "rollouts=3", "iterations=2", "evaluation.film=0", "local.mixture_components=2"]
+QUICK = [*SMALL, "fit.steps=30", "hidden=[8]"]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A condition's name."""
+
+    name: str
+
+
+def turn(outcome="met", repairs=0, fit=None, kept=(), held=0):
+    two = np.ones(2)
+    local = LocalReport(two, two, two, two, ("met", outcome), np.array([0, repairs]), two, 0.0)
+    return Turn(local, fit or FitReport(1.0, 0.5), 0.25, 0.1, kept, held)
+
+
+def said(turns):
+    class Two:
+        train = (Named("train-0"), Named("train-1"))
+
+    return learned_in_turns(Two(), turns)
+
+
+def test_what_failed_in_an_earlier_turn_is_a_note_and_in_the_last_one_an_outcome():
+    found = said([turn("rejected: no multiplier met the limit"), turn("rejected: the expected cost does not fall")])
+    assert found.notes == ("turn 1: train-1: rejected: no multiplier met the limit",)
+    assert [u.outcome for u in found.updates] == ["met", "rejected: the expected cost does not fall"]
+    assert found.policy["gap of the mean actions"] == 0.25
+
+
+def test_everything_that_was_repaired_or_kept_is_a_note():
+    found = said([turn(repairs=3), turn(fit=FitReport(1.0, np.nan, "rejected: the fit diverged"), kept=(1,), held=4)])
+    assert found.notes == (
+        "turn 1: train-1: 3 steps had an indefinite Hessian, which was raised",
+        "turn 2: policy: rejected: the fit diverged; the policy from before was kept",
+        "turn 2: train-1: multipliers were kept, the gap to the policy is not finite",
+        "turn 2: 4 weights were held at a bound",
+    )
+
+
+def test_a_fit_whose_error_rises_is_said():
+    assert fit_notes(FitReport(1.0, 0.9)) == ()
+    assert fit_notes(FitReport(1.0, 1.25)) == ("policy: the error rose from 1 to 1.25 in the fit",)
+
+
+@pytest.mark.parametrize("name", ["reach_state", "reach_alm", "reach_badmm"])
+def test_a_failed_fit_stands_in_log_summary_and_report(tmp_path, monkeypatch, name):
+    chosen = experiment.load(name, [*QUICK, "iterations=1"])
+    run = folder.create(chosen, tmp_path / "run", datetime(2030, 1, 2))
+    bad = FitReport(1.0, np.nan, "rejected: the fit diverged")
+    monkeypatch.setattr("robot_learning.algorithms.policy_fit.fit", lambda policy, *rest: (policy, bad))
+    content = Trainer(run, FakeRunner(prepare(chosen)), "process").train()
+    notes = [n["note"] for n in content["notes"] if "diverged" in n["note"]]
+    assert notes
+    assert notes[-1] in (run / "report.html").read_text()
+
+
+def test_a_gap_that_is_not_finite_stands_in_the_summary(tmp_path, monkeypatch):
+    def broken(*arguments, original=multipliers.between):
+        gap = original(*arguments)
+        gap.nats[0, 0] = np.inf
+        return gap
+
+    monkeypatch.setattr(multipliers, "between", broken)
+    chosen = experiment.load("reach_badmm", [*QUICK, "iterations=1", "turns=1"])
+    run = folder.create(chosen, tmp_path / "run", datetime(2030, 1, 2))
+    content = Trainer(run, FakeRunner(prepare(chosen)), "process").train()
+    assert [n["note"] for n in content["notes"]] == ["turn 1: train-0: multipliers were kept, the gap to the policy is not finite"]
+
+
+@pytest.mark.parametrize(("settings", "acts"), [([], [True, False]), (["mdgps.samples=controllers"], [True, True])])
+def test_who_makes_the_rollouts_is_a_setting_of_mdgps(settings, acts):
+    chosen = experiment.load("reach_state", [*QUICK, *settings])
+    setting = prepare(chosen)
+    learner, runner = ALGORITHMS[chosen.algorithm](chosen, setting), FakeRunner(setting)
+    state = learner.start()
+    for iteration, by_controllers in enumerate(acts, start=1):
+        requests = learner.requests(state, iteration)
+        assert {request.controller is not None for request in requests} == {by_controllers}
+        runner.load(learner.policy(state), iteration)
+        state, _ = learner.update(state, runner.run(requests), iteration)
+
+
+def test_the_settings_of_an_experiment_reach_its_algorithm():
+    settings = ["badmm.weight=0.5", "turns=3", "hidden=[8]", "local.kl_step=7.0", "fit.steps=9"]
+    chosen = experiment.load("reach_badmm", settings)
+    learner = ALGORITHMS["badmm"](chosen, prepare(chosen))
+    config = learner._config
+    assert isinstance(config, badmm.BadmmConfig)
+    assert (config.rules.weight, config.loop.turns, config.loop.hidden, config.loop.local.kl_step, config.loop.fit.steps) == (
+        0.5,
+        3,
+        (8,),
+        7.0,
+        9,
+    )
+    assert np.all(learner.start().weight == 0.5)
