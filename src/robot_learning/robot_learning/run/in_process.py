@@ -1,6 +1,6 @@
 """Runs episodes in this process: the simulated arm, the safety gate and the code that the nodes run, in lockstep."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from robot_learning.core.errors import WorkFailed
@@ -19,13 +19,26 @@ from robot_learning.tasks.description import TaskConfig
 class InProcess:
     """An `EpisodeRunner` without ROS. Its episodes are those of the lockstep graph, bit for bit; it records no bags and no cameras."""
 
-    def __init__(self, robot: Robot, chain: Chain, urdf: Path, task: TaskConfig, mode: Mode | None = None, physics_hz: int = 240) -> None:
-        """One arm in a physics client of its own; `mode`: the robot's default one if None."""
+    def __init__(
+        self,
+        robot: Robot,
+        chain: Chain,
+        urdf: Path,
+        task: TaskConfig,
+        mode: Mode | None = None,
+        physics_hz: int = 240,
+        acts: Callable[[EpisodeRequest], Act] | None = None,
+    ) -> None:
+        """One arm in a physics client of its own; `mode`: the robot's default one if None.
+
+        acts: who acts in an episode; if None, the request's controller or the policy that was loaded.
+        """
         self._robot, self._chain, self._task = robot, chain, task
         self._mode: Mode = mode or robot.command_mode
         self._arm = BulletArm(robot, urdf, task, physics_hz)
         self._substeps = round(physics_hz / task.rate_hz)
         self._policy: GaussianPolicy | None = None
+        self._acts = acts
 
     def load(self, policy: GaussianPolicy, version: int) -> None:
         """From now on the global policy is `policy`."""
@@ -40,6 +53,8 @@ class InProcess:
         self._arm.close()
 
     def _act(self, request: EpisodeRequest) -> Act:
+        if self._acts is not None:
+            return self._acts(request)
         if request.controller is not None:
             return local(request.controller)
         if self._policy is None:

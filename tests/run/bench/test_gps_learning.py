@@ -1,0 +1,58 @@
+"""Benchmarks of priors and planning: what they count, and that stopping early changes no median."""
+
+import numpy as np
+import pytest
+
+from robot_learning.run.bench import gps_priors, local_training
+from robot_learning.run.bench.gps_priors import Samples
+from robot_learning.run.records import Outcome
+
+TRUTH = {40: [80, 120, 200, 600], 20: [60, 100, 100, 300], 10: [600, 600, 600, 600], 5: [10, 600, 600, 600]}
+
+
+def fake(name, seed, settings, rollouts, most):
+    """Trainings that would succeed after TRUTH, stopped after `most`."""
+    return Samples({str(i): min(count, most) for i, count in enumerate(TRUTH[rollouts])}, most)
+
+
+def test_stopping_what_cannot_do_better_leaves_the_best_median(monkeypatch):
+    monkeypatch.setattr(gps_priors, "samples", fake)
+    stopped = gps_priors.without_prior("any", 0, [], 600, gps_priors.GRID)
+    whole = [Samples(dict(enumerate(counts)), 600).median for counts in TRUTH.values()]
+    assert min(arm.median for arm in stopped.values()) == min(whole) == 100
+    assert [arm.most for arm in stopped.values()] == [600, 200, 100, 100]
+
+
+def test_a_ratio_tells_both_of_its_parts(monkeypatch):
+    with_prior = Samples({"a": 10, "b": 10, "c": 20, "d": 25}, 150)
+    monkeypatch.setattr(gps_priors, "samples", lambda name, seed, settings, rollouts, most: with_prior)
+    monkeypatch.setattr(gps_priors, "without_prior", lambda *_: {40: Samples({"a": 80, "b": 600, "c": 600, "d": 600}, 600)})
+    reading = gps_priors.prior_ratios("any", 0, False, {"ratio": "gmm"})["ratio"]
+    assert reading.value == 30.0
+    assert reading.detail["gmm"]["samples"] == {"a": 10, "b": 10, "c": 20, "d": 25}
+    assert reading.detail["none_by_rollouts"]["40"]["stopped_before_success"] == ["b", "c", "d"]
+
+
+@pytest.mark.parametrize("first", [1, 2, 4])
+def test_a_training_ends_when_all_conditions_have_succeeded(first, monkeypatch):
+    seen = []
+
+    def training(chosen, setting):
+        for iteration in range(1, chosen.iterations + 1):
+            seen.append(iteration)
+            done = [Outcome("local", "train", c.name, 0.0, 0.0, iteration >= first, "time", "") for c in setting.train]
+            yield local_training.Step(iteration * chosen.rollouts, None, tuple(done))
+
+    monkeypatch.setattr(gps_priors, "steps", training)
+    found = gps_priors.samples("reach_local", 0, ["conditions.train=2"], 5, 15)
+    assert seen == list(range(1, min(first, 3) + 1))
+    assert set(found.by_condition.values()) == {min(5 * first, 15)}
+
+
+def test_a_training_yields_what_happened():
+    chosen = gps_priors.experiment.load("reach_local", ["conditions.train=1", "rollouts=2", "iterations=1", "local.mixture_components=0"])
+    (step,) = local_training.steps(chosen, gps_priors.prepare(chosen))
+    assert step.samples == 2
+    assert step.rollouts.states.shape == (1, 2, 101, 32)
+    assert [outcome.controller for outcome in step.outcomes] == ["local"]
+    assert np.all(np.isfinite(step.rollouts.states))

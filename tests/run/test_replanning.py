@@ -1,0 +1,104 @@
+"""Planning at every step: its cost is what its quadratic says, and its episodes are repeatable to the bit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from robot_learning.run import experiment
+from robot_learning.run.episodes import EpisodeRequest
+from robot_learning.run.in_process import InProcess
+from robot_learning.run.replanning import LIMIT, MARGIN, VELOCITY, PlanningCost, replanning
+from robot_learning.run.setting import prepare
+from robot_learning.tasks.cost import cost
+
+SETTING = prepare(experiment.load("reach_local", ["conditions.train=1", "conditions.heldout=1"]))
+DX, DU = 32, 7
+
+
+def near_limits(seed):
+    """States (3, 4, dx) with some joints beyond the margin on either side, and actions (3, 3, du)."""
+    rng = np.random.default_rng(seed)
+    lower, upper = (np.array(part) for part in (SETTING.robot.limits.position_lower, SETTING.robot.limits.position_upper))
+    states = 0.1 * rng.standard_normal((3, 4, DX))
+    states[..., :7] = rng.uniform(lower - 0.1, upper + 0.1, (3, 4, 7))
+    states[0, :, 0], states[1, :, 1] = upper[0] - 0.5 * MARGIN, lower[1] - 0.02
+    return states, rng.standard_normal((3, 3, DU))
+
+
+def test_the_quadratic_has_the_value_and_the_slope_of_the_cost():
+    costs, (states, actions) = PlanningCost(SETTING), near_limits(0)
+    H, g, c = costs.expand(states, actions)
+    z = np.concatenate([states, np.concatenate([actions, np.zeros((3, 1, DU))], axis=1)], axis=-1)
+    assert_allclose(0.5 * np.einsum("nti,ntij,ntj->nt", z, H, z) + np.sum(g * z, axis=-1) + c, costs.cost(states, actions), rtol=1e-9)
+    slope = np.einsum("ntij,ntj->nti", H, z) + g
+    for i in range(DX):
+        h = 1e-6 * np.eye(DX)[i]
+        difference = (costs.cost(states + h, actions) - costs.cost(states - h, actions)) / 2e-6
+        assert_allclose(slope[..., i], difference, rtol=1e-4, atol=1e-5)
+    assert np.min(np.linalg.eigvalsh(H)) >= 0
+
+
+def test_away_from_the_limits_only_velocities_cost_more_than_in_the_task():
+    states, actions = 0.1 * np.ones((2, DX)), np.ones((1, DU))
+    states[:, :7] = np.array(SETTING.robot.home)
+    extra = PlanningCost(SETTING).cost(states, actions) - cost(SETTING.task, states, actions)
+    assert_allclose(extra, 0.5 * VELOCITY * 7 * 0.01)
+    states[:, 3] = SETTING.robot.limits.position_upper[3] - MARGIN + 0.1
+    assert_allclose(PlanningCost(SETTING).cost(states, actions) - cost(SETTING.task, states, actions), extra + 0.5 * LIMIT * 0.01)
+
+
+def test_a_task_that_slows_joints_more_keeps_its_weight():
+    slow = SETTING._replace(task=replace(SETTING.task, cost=replace(SETTING.task.cost, velocity=2.0)))
+    states, actions = near_limits(1)
+    assert np.all(PlanningCost(slow).cost(states, actions) >= cost(slow.task, states, actions))
+
+
+class Still:
+    """A model in which every action moves its joint's velocity, and nothing else does anything."""
+
+    def mean(self, states, actions):
+        following = states.copy()
+        following[..., 7:14] += 0.1 * actions
+        return following
+
+    def derivatives(self, states, actions):
+        J = np.tile(np.eye(DX, DX + DU), (*states.shape[:-1], 1, 1))
+        J[..., range(7, 14), range(DX, DX + DU)] = 0.1
+        return J
+
+
+@pytest.fixture(scope="module")
+def runner():
+    runner = InProcess(
+        SETTING.robot,
+        SETTING.chain,
+        SETTING.urdf,
+        replace(SETTING.task, horizon=10),
+        SETTING.mode,
+        acts=lambda request: replanning(Still(), SETTING, request.condition, 4),
+    )
+    yield runner
+    runner.close()
+
+
+def test_an_episode_is_the_same_whatever_was_planned_before(runner):
+    quiet = EpisodeRequest(SETTING.heldout[0], None, noise=False)
+    first, _, again = runner.run([quiet, EpisodeRequest(SETTING.train[0], None, 3), quiet])
+    assert first.ending == "time"
+    assert_array_equal(first.states, again.states)
+
+
+def test_noise_is_drawn_by_the_seed_of_the_request(runner):
+    requests = [EpisodeRequest(SETTING.heldout[0], None, seed) for seed in (1, 2, 1)]
+    first, other, again = runner.run(requests)
+    assert_array_equal(first.actions, again.actions)
+    assert not np.array_equal(first.actions, other.actions)
+
+
+def test_a_moving_arm_is_slowed_down():
+    act = replanning(Still(), SETTING, SETTING.train[0], 4)
+    x = np.zeros(DX)
+    x[:7], x[7:14] = SETTING.train[0].initial_positions, 1.0
+    assert np.all(act(0, x, None) < 0)
