@@ -16,9 +16,10 @@ from robot_learning.core.paths import share_dir
 from robot_learning.run import provenance
 from robot_learning.run.bench import docs, results
 from robot_learning.run.bench.figure import FIRST_SEED, Benchmark, Measurement
+from robot_learning.run.bench.gps import GPS
 from robot_learning.run.bench.spine import SPINE
 
-BENCHMARKS = {benchmark.name: benchmark for benchmark in (SPINE,)}
+BENCHMARKS = {benchmark.name: benchmark for benchmark in (SPINE, GPS)}
 
 
 def run_bench(name: str, path: Path, quick: bool, seeds: int | None, only: str | None, seed: int | None) -> int:

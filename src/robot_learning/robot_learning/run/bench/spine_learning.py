@@ -26,21 +26,25 @@ def reach_samples(seed: int, quick: bool) -> Mapping[str, Reading]:
 
 
 def mdgps_reach(seed: int, quick: bool) -> Mapping[str, Reading]:
-    """Targets that the last policy reaches; the best iterate on the training targets stands beside it."""
-    content = trained("reach_state", seed, ["evaluation.cameras=[]", *(["iterations=3"] if quick else [])])
+    """Targets that MDGPS's last policy reaches."""
+    return global_reach("reach_state", "mdgps", seed, quick)
+
+
+def global_reach(experiment: str, prefix: str, seed: int, quick: bool) -> Mapping[str, Reading]:
+    """Targets that the last policy of `experiment` reaches; the iterate that was best on the training targets stands beside it."""
+    content = trained(experiment, seed, ["evaluation.cameras=[]", *(["iterations=3"] if quick else [])])
     final = content["final"]
     found = {}
-    for split, name in (("train", "mdgps_reach_train_worst"), ("heldout", "mdgps_reach_heldout_worst")):
+    for split in ("train", "heldout"):
         last, best = (
             [o for o in outcomes if o["controller"] == "policy" and o["split"] == split] for outcomes in (final["last"], final["best"])
         )
-        reached = sum(o["success"] for o in best)
         detail = {
             "last": sum(o["success"] for o in last),
-            "best": reached,
+            "best": sum(o["success"] for o in best),
             "best_iteration": final["best_iteration"],
             "largest_distance_m": max(o["distance"] for o in last),
             "samples_per_condition": content["samples_per_condition"],
         }
-        found[name] = Reading(sum(o["success"] for o in last), detail)
+        found[f"{prefix}_reach_{split}_worst"] = Reading(sum(o["success"] for o in last), detail)
     return found
