@@ -1,10 +1,13 @@
 """Priors of dynamics: they save samples, give way to data, and lie with it on both sides of the posterior."""
 
-import numpy as np
-import pytest
-from numpy.testing import assert_allclose
+from dataclasses import replace
 
-from robot_learning.algorithms import dynamics, priors
+import numpy as np
+import point_mass  # conftest.py puts this folder on the path
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from robot_learning.algorithms import dynamics, local_gps, priors
 from robot_learning.algorithms.checkpoint import pack, unpack
 from robot_learning.core.gaussian import Normal
 from robot_learning.core.types import Rollouts
@@ -138,3 +141,33 @@ def test_one_rollout_is_enough_for_the_network(count):
     data = rollouts(F, f, 2, count, 40, 13)
     model = dynamics.fit(data, learned("neural", [data]).prior)
     assert error(model, F) < 0.05
+
+
+@pytest.mark.parametrize(("kind", "reached"), [("none", False), ("gaussian", True), ("gmm", True), ("neural", True)])
+def test_controllers_learn_from_few_rollouts_with_every_prior_and_not_without(kind, reached):
+    config = replace(point_mass.LOCAL, prior=kind)
+    state = local_gps.start(point_mass.first_controllers(), config)
+    for iteration in range(4):
+        acts = point_mass.local(state.controllers)
+        state, _ = local_gps.update(state, point_mass.rollouts(acts, 3, iteration), point_mass.TASK, config, iteration)
+    ends = [
+        point_mass.rollout(act, target)[0][-1, 6:9]
+        for act, target in zip(point_mass.local(state.controllers), point_mass.TARGETS, strict=True)
+    ]
+    assert bool(np.all(np.linalg.norm(ends, axis=1) < 0.01)) == reached
+
+
+def test_training_with_a_network_resumes_bit_for_bit():
+    config = replace(point_mass.LOCAL, prior="neural")
+    state = local_gps.start(point_mass.first_controllers(), config)
+    for iteration in range(2):
+        state, _ = local_gps.update(
+            state, point_mass.rollouts(point_mass.local(state.controllers), 3, iteration), point_mass.TASK, config, 0
+        )
+    resumed = unpack(local_gps.LocalState, pack(state))
+    data = point_mass.rollouts(point_mass.local(state.controllers), 3, 2)
+    (a, _), (b, _) = (local_gps.update(each, data, point_mass.TASK, config, 0) for each in (state, resumed))
+    for (name, one), (other, two) in zip(pack(a).items(), pack(b).items(), strict=True):
+        assert name == other
+        assert_array_equal(one, two)
+    assert len(a.memory) == 3

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robot_learning.algorithms import dynamics, step
+from robot_learning.algorithms import dynamics, priors, step
 from robot_learning.control import kl_lqr, lqr
-from robot_learning.core import gmm
 from robot_learning.core.types import Array, Dynamics, LinearGaussian, QuadraticCost, Rollouts, StateGaussian
 from robot_learning.tasks.cost import cost, expand_mean
 from robot_learning.tasks.description import TaskConfig
@@ -28,9 +27,10 @@ class LocalConfig:
     kl_step: float = 1.0  # nats per time step, at first
     kl_step_least: float = 0.1  # as a multiple of kl_step
     kl_step_most: float = 3.0
-    mixture_components: int = 20  # of the dynamics prior; 0: no prior
+    prior: priors.Kind = "gmm"  # of the dynamics: none, gaussian, gmm (a mixture of them) or neural
+    mixture_components: int = 20  # of "gmm", at most; 0: no prior
     points_per_component: int = 150  # at least
-    memory: int = 4  # iterations whose transitions the prior is fitted to
+    memory: int = 4  # iterations whose transitions the prior is fitted to; a neural one to all
     covariance_floor: float = 0.0  # least variance of an action, squared action units
 
 
@@ -42,8 +42,8 @@ class LocalState(NamedTuple):
     eta: Array  # (C,), multipliers of the last update; 0: none
     predicted: Array  # (C,), improvement that the last update promised
     cost: Array  # (C,), from which it counts: mean cost of the last rollouts, plus what a bond promised to give; NaN: none yet
-    memory: tuple[Rollouts, ...]  # the last iterations, newest last
-    mixture: gmm.Mixture | None
+    memory: tuple[Rollouts, ...]  # the iterations that the prior is fitted to, newest last
+    prior: priors.Learned
 
 
 class LocalReport(NamedTuple):
@@ -56,14 +56,14 @@ class LocalReport(NamedTuple):
     outcome: tuple[str, ...]  # per condition, see control/kl_lqr.py
     repairs: Array  # (C,)
     evaluations: Array  # (C,)
-    log_likelihood: float  # of the mixture, per point
+    log_likelihood: float  # of a mixture, per point
 
 
 def start(controllers: LinearGaussian, config: LocalConfig) -> LocalState:
     """The state before the first rollouts, with the first controllers (C, T, …)."""
     count = len(controllers.k)
     unknown = np.full(count, np.nan)
-    return LocalState(controllers, np.full(count, config.kl_step), np.zeros(count), np.zeros(count), unknown, (), None)
+    return LocalState(controllers, np.full(count, config.kl_step), np.zeros(count), np.zeros(count), unknown, (), priors.Learned())
 
 
 class Evidence(NamedTuple):
@@ -74,8 +74,8 @@ class Evidence(NamedTuple):
     dynamics: Dynamics  # (C, T, …)
     initial: StateGaussian  # (C, …)
     memory: tuple[Rollouts, ...]  # with these rollouts, newest last
-    mixture: gmm.Mixture | None
-    log_likelihood: float  # of the mixture, per point
+    prior: priors.Learned
+    log_likelihood: float  # of a mixture, per point
 
 
 def update(state: LocalState, rollouts: Rollouts, task: TaskConfig, config: LocalConfig, seed: int) -> tuple[LocalState, LocalReport]:
@@ -87,9 +87,10 @@ def evaluate(state: LocalState, rollouts: Rollouts, task: TaskConfig, config: Lo
     """Costs and dynamics of `rollouts`, states (C, N, T + 1, dx) and actions (C, N, T, du), whoever made them."""
     costs = np.mean(np.sum(cost(task, *rollouts), axis=-1), axis=-1)
     expansion = expand_mean(task, *rollouts)
-    memory = (*state.memory, rollouts)[-config.memory :]
-    mixture, likelihood = _fit_prior(memory, state.mixture, config, seed)
-    return Evidence(costs, expansion, dynamics.fit(rollouts, mixture), dynamics.initial_state(rollouts), memory, mixture, likelihood)
+    memory = (*state.memory, rollouts) if config.prior == "neural" else (*state.memory, rollouts)[-config.memory :]
+    learned, likelihood = _learn_prior(memory, state.prior, config, seed)
+    model = dynamics.fit(rollouts, learned.prior)
+    return Evidence(costs, expansion, model, dynamics.initial_state(rollouts), memory, learned, likelihood)
 
 
 def improve(
@@ -122,7 +123,7 @@ def improve(
         evidence.log_likelihood,
     )
     start = judged + (result.gain - result.improvement)
-    return LocalState(result.controller, steps, result.eta, result.gain, start, evidence.memory, evidence.mixture), report
+    return LocalState(result.controller, steps, result.eta, result.gain, start, evidence.memory, evidence.prior), report
 
 
 def expected_cost(evidence: Evidence, controllers: LinearGaussian) -> Array:
@@ -132,14 +133,12 @@ def expected_cost(evidence: Evidence, controllers: LinearGaussian) -> Array:
     return total
 
 
-def _fit_prior(memory: tuple[Rollouts, ...], last: gmm.Mixture | None, config: LocalConfig, seed: int) -> tuple[gmm.Mixture | None, float]:
-    """The mixture over the transitions of recent iterations, and its log-likelihood per point; None and NaN without components."""
-    points = np.concatenate([part.reshape(-1, part.shape[-1]) for part in map(dynamics.transitions, memory)])
-    components = min(config.mixture_components, len(points) // config.points_per_component)
-    if components == 0:
-        return None, float("nan")
-    fitted = gmm.fit(points, components, seed, last if last is not None and len(last.weights) == components else None)
-    return fitted.mixture, fitted.log_likelihood[-1]
+def _learn_prior(memory: tuple[Rollouts, ...], last: priors.Learned, config: LocalConfig, seed: int) -> tuple[priors.Learned, float]:
+    """The prior after the rollouts of `memory`, and its log-likelihood per point; NaN if it is not a mixture."""
+    if config.prior == "neural":
+        return priors.network(memory, last.net, seed), float("nan")
+    most = {"none": 0, "gaussian": 1, "gmm": config.mixture_components}[config.prior]
+    return priors.mixture(memory, last.mixture, most, config.points_per_component, seed)
 
 
 def _next_steps(state: LocalState, costs: Array, config: LocalConfig) -> Array:

@@ -65,7 +65,7 @@ def over_time_and_conditions(data: Rollouts, prior: Mixture | None) -> list[Dyna
 def fit_speedup(seed: int, quick: bool) -> Mapping[str, Reading]:
     """The batched fit against a loop over time, which fits all conditions of a step at once and factors the prior at each step."""
     _, _, state, data = explored(seed)
-    prior, repeats = state.mixture, 3 if quick else 10
+    prior, repeats = state.prior.mixture, 3 if quick else 10
     batched, looped, both = interleaved(
         [lambda: dynamics.fit(data, prior), lambda: over_time(data, prior), lambda: over_time_and_conditions(data, prior)], repeats
     )
