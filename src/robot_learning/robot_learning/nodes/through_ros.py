@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -29,6 +30,7 @@ from robot_learning.tasks.state import layout
 
 DISCOVERY_S = 10.0
 ANSWER_S = 10.0
+LOST_S = 2.0  # an answer that takes longer is taken for lost
 SILENCE_S = 15.0  # without feedback or result the episode manager is taken for dead
 CANCEL_S = 1.0
 POLL_S = 0.05
@@ -113,7 +115,8 @@ class ThroughRos:
         yield from _until(self._action.server_is_ready, DISCOVERY_S, "episode_manager is not there: no action /run_episode")
         heard = [time.monotonic()]
         accepted = self._action.send_goal_async(goal, feedback_callback=lambda _: heard.append(time.monotonic()))
-        handle = yield from _answer(accepted, "episode_manager did not answer")
+        yield from _until(accepted.done, ANSWER_S, f"episode_manager did not answer within {ANSWER_S:g} s")
+        handle = accepted.result()
         if not handle.accepted:
             raise WorkFailed("episode_manager is busy with another episode")
         return _Running(todo, handle, handle.get_result_async(), heard)
@@ -158,8 +161,8 @@ class ThroughRos:
             return version
         yield from _until(self._load_client.service_is_ready, DISCOVERY_S, "local_controller is not there")
         message = messages.to_linear_gaussian(VersionedController(name, version + 1, controller))
-        future = self._load_client.call_async(LoadController.Request(controller=message))
-        answer = yield from _answer(future, "local_controller did not answer")
+        ask = partial(self._load_client.call_async, LoadController.Request(controller=message))
+        answer = yield from _answer(ask, "local_controller did not answer")
         if not answer.ok:
             raise WorkFailed(answer.message)
         self._loaded[name] = digest, version + 1
@@ -215,9 +218,17 @@ def run_side_by_side(runners: Sequence[ThroughRos], requests: Sequence[EpisodeRe
     return [episodes[number] for number in range(len(requests))]
 
 
-def _answer(future: Any, otherwise: str) -> Pause[Any]:
-    yield from _until(future.done, ANSWER_S, f"{otherwise} within {ANSWER_S:g} s")
-    return future.result()
+def _answer(ask: Callable[[], Any], otherwise: str) -> Pause[Any]:
+    """The answer to a question that may be asked twice; the first answer to a client that has just appeared can get lost."""
+    end, futures, asked = time.monotonic() + ANSWER_S, list[Any](), 0.0
+    while not (done := [future for future in futures if future.done()]):
+        now = time.monotonic()
+        if now > end:
+            raise WorkFailed(f"{otherwise} within {ANSWER_S:g} s")
+        if now - asked > LOST_S:
+            futures, asked = [*futures, ask()], now
+        yield
+    return done[0].result()
 
 
 def _until(done: Callable[[], bool], seconds: float, otherwise: str) -> Pause[None]:
