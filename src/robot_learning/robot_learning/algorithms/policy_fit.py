@@ -59,15 +59,24 @@ def fit(
     """
     visited = states[..., :-1, :]
     K, k, covariance = controllers
-    targets = apply(K[:, None], visited) + k[:, None]
     R, _ = inverse_root(covariance)
     precisions = transpose(R) @ R
     if importance is not None:
         precisions = precisions * (importance / np.mean(importance))[..., None, None]
-    precision = np.mean(precisions, axis=(0, 1))
-    weights = precisions / (np.trace(precision) / len(precision))
-    dx, du = visited.shape[-1], targets.shape[-1]
-    x, y, w = visited.reshape(-1, dx), targets.reshape(-1, du), np.broadcast_to(weights[:, None], (*targets.shape, du)).reshape(-1, du, du)
+    return imitate(policy, visited, apply(K[:, None], visited) + k[:, None], precisions[:, None], config, seed)
+
+
+def imitate(
+    policy: GaussianPolicy, states: Array, actions: Array, precisions: Array, config: FitConfig, seed: int
+) -> tuple[GaussianPolicy, FitReport]:
+    """The policy after learning `actions` (…, du) in `states` (…, dx), starting from the given one.
+
+    precisions (…, du, du): how exactly each action is meant; one for several states where a dimension is 1.
+    """
+    dx, du = states.shape[-1], actions.shape[-1]
+    precision = np.mean(precisions, axis=tuple(range(precisions.ndim - 2)))
+    weights = precisions / (np.trace(precision) / du)
+    x, y, w = states.reshape(-1, dx), actions.reshape(-1, du), np.broadcast_to(weights, (*actions.shape, du)).reshape(-1, du, du)
     center, scale = scales(x)
     layers, report = _train(renormalized(policy, center, scale).layers, (x - center) / scale, y, w, config, seed)
     if not np.isfinite(report.after):
