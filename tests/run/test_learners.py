@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from robot_learning.algorithms.multipliers import Turn
 from robot_learning.algorithms.policy_fit import FitReport
 from robot_learning.run import experiment, folder
 from robot_learning.run.learners import ALGORITHMS, fit_notes, learned_in_turns
+from robot_learning.run.progress import Progress
+from robot_learning.run.records import Iteration, Update
 from robot_learning.run.setting import prepare
 from robot_learning.run.train import Trainer
 
@@ -48,13 +51,25 @@ def test_what_failed_in_an_earlier_turn_is_a_note_and_in_the_last_one_an_outcome
 
 
 def test_everything_that_was_repaired_or_kept_is_a_note():
-    found = said([turn(repairs=3), turn(fit=FitReport(1.0, np.nan, "rejected: the fit diverged"), kept=(1,), held=4)])
+    found = said([turn(repairs=3, held=2), turn(fit=FitReport(1.0, np.nan, "rejected: the fit diverged"), kept=(1,), held=4)])
     assert found.notes == (
         "turn 1: train-1: 3 steps had an indefinite Hessian, which was raised",
         "turn 2: policy: rejected: the fit diverged; the policy from before was kept",
         "turn 2: train-1: multipliers were kept, the gap to the policy is not finite",
-        "turn 2: 4 weights were held at a bound",
+        "weights held at a bound: 2 in turn 1, 4 in turn 2",
     )
+
+
+def test_what_was_refused_and_noted_stands_below_the_line_of_the_iteration():
+    updates = (Update("train-0", 1.0, 1.0, "met"), Update("train-1", 0.0, 1.0, "rejected: no multiplier met the limit"))
+    stream = StringIO()
+    with Progress(3, stream=stream) as shown:
+        shown.iteration(Iteration(1, 5, {"train-0": 2.0}, updates, {}, (), {}, {}, ("policy: the error rose",)))
+    assert stream.getvalue().splitlines() == [
+        "iteration 1/3  cost 2.00  1 rejected  0.0 s",
+        "  train-1: rejected: no multiplier met the limit",
+        "  policy: the error rose",
+    ]
 
 
 def test_a_fit_whose_error_rises_is_said():

@@ -98,13 +98,15 @@ def update(
     problem = _deviations(dynamics, cost, previous, states, floor, bond)
     still = LinearGaussian(np.zeros_like(previous.K), np.zeros_like(previous.k), np.broadcast_to(np.eye(du), previous.covariance.shape))
     centred = states._replace(mean=np.zeros_like(states.mean))
-    before, all_before = _cost_of_deviations(problem.cost, centred, still), _objective(problem, centred, still)
+    before = _cost_of_deviations(problem.cost, centred, still)
+    all_before = before if bond is None else _objective(problem, centred, still)
     start = _first_eta(problem, all_before, limit)
     if eta is not None:
         start = np.where(np.isfinite(eta) & (eta > 0), eta, start)
     search, trial = _search(problem, limit, np.log(start))
     led = lqr.forward(problem.dynamics, trial.deviation, problem.initial)
-    after, all_after = _cost_of_deviations(problem.cost, led, trial.deviation), _objective(problem, led, trial.deviation)
+    after = _cost_of_deviations(problem.cost, led, trial.deviation)
+    all_after = after if bond is None else _objective(problem, led, trial.deviation)
     verdicts = tuple(_verdict(search.outcome(i), all_before[i], all_after[i]) for i in range(len(before)))
     kept = np.array([verdict.startswith("rejected") for verdict in verdicts])
     new = _absolute(problem, trial.deviation, previous, states.mean)
@@ -233,12 +235,9 @@ def _cost_of_deviations(cost: QuadraticCost, states: StateGaussian, deviation: L
 
 def _objective(problem: _Problem, states: StateGaussian, deviation: LinearGaussian) -> Array:
     """Cost and bond (C,), up to what is the same for all controllers; entropy counts from that of the old controller."""
-    total = _cost_of_deviations(problem.total, states, deviation)
-    if not np.any(problem.entropy):
-        return total
     _, volume = np.linalg.slogdet(deviation.covariance)
     spread: Array = np.sum(problem.entropy * 0.5 * volume, axis=-1)
-    return total - spread
+    return _cost_of_deviations(problem.total, states, deviation) - spread
 
 
 def _verdict(outcome: str, before: float, after: float) -> str:

@@ -210,7 +210,8 @@ def learned_in_turns(setting: Setting, turns: Sequence[Turn]) -> Learned:
         earlier = said.updates if number < len(turns) else ()
         refused = [f"{u.condition}: {u.outcome}" for u in earlier if u.outcome.startswith("rejected")]
         kept = [f"{setting.train[c].name}: multipliers were kept, the gap to the policy is not finite" for c in turn.kept]
-        held = [f"{turn.held} weights were held at a bound"] if turn.held else []
-        notes += [f"turn {number}: {note}" for note in (*refused, *said.notes, *fit_notes(turn.fit), *kept, *held)]
+        notes += [f"turn {number}: {note}" for note in (*refused, *said.notes, *fit_notes(turn.fit), *kept)]
+    held = [f"{turn.held} in turn {number}" for number, turn in enumerate(turns, start=1) if turn.held]
+    notes += [f"weights held at a bound: {', '.join(held)}"] if held else []
     last = turns[-1]
     return found[-1]._replace(policy={**errors(last.fit), "gap of the mean actions": last.gap}, notes=tuple(notes))

@@ -24,6 +24,11 @@ def line(record: Iteration, of: int) -> str:
     return "  ".join([*parts, f"{sum(record.seconds.values()):.1f} s"])
 
 
+def remarks(record: Iteration) -> list[str]:
+    """What an iteration refused, repaired or kept, one line each."""
+    return [f"  {u.condition}: {u.outcome}" for u in record.updates if u.outcome.startswith("rejected")] + [f"  {n}" for n in record.notes]
+
+
 class Progress:
     """Shows iterations as they come; a context manager."""
 
@@ -49,7 +54,7 @@ class Progress:
 
     def iteration(self, record: Iteration) -> None:
         """An iteration is done."""
-        text = line(record, self._of)
+        text = "\n".join([line(record, self._of), *remarks(record)])
         if self._fancy:
             self._fancy.iteration(record, text)
         else:
