@@ -23,14 +23,22 @@ def test_stopping_what_cannot_do_better_leaves_the_best_median(monkeypatch):
     assert [arm.most for arm in stopped.values()] == [600, 200, 100, 100]
 
 
-def test_a_ratio_tells_both_of_its_parts(monkeypatch):
-    with_prior = Samples({"a": 10, "b": 10, "c": 20, "d": 25}, 150)
-    monkeypatch.setattr(gps_priors, "samples", lambda name, seed, settings, rollouts, most: with_prior)
-    monkeypatch.setattr(gps_priors, "without_prior", lambda *_: {40: Samples({"a": 80, "b": 600, "c": 600, "d": 600}, 600)})
-    reading = gps_priors.prior_ratios("any", 0, False, {"ratio": "gmm"})["ratio"]
-    assert reading.value == 30.0
-    assert reading.detail["gmm"]["samples"] == {"a": 10, "b": 10, "c": 20, "d": 25}
-    assert reading.detail["none_by_rollouts"]["40"]["stopped_before_success"] == ["b", "c", "d"]
+def test_a_ratio_is_of_medians_and_the_network_is_judged_where_it_saves_less(monkeypatch):
+    needed = {"reach_local": {"none": 80, "gmm": 10, "neural": 10}, "peg_local": {"none": 600, "gmm": 20, "neural": 200}}
+
+    def training(name, seed, settings, rollouts, most):
+        count = needed[name][settings[0].removeprefix("local.prior=")]
+        return Samples({"a": 5, "b": 5, "c": min(count, most), "d": min(count, most)}, most)
+
+    monkeypatch.setattr(gps_priors, "samples", training)
+    found = gps_priors.ratios(0, False)
+    assert {name: reading.value for name, reading in found.items()} == {
+        "prior_ratio_reach": 8.0,
+        "prior_ratio_peg": 30.0,
+        "nn_prior_ratio": 4.0,  # stopped after 150
+    }
+    assert found["prior_ratio_peg"].detail["none"]["40"]["stopped_before_success"] == ["c", "d"]
+    assert found["nn_prior_ratio"].detail["peg"]["stopped_before_success"] == ["c", "d"]
 
 
 @pytest.mark.parametrize("first", [1, 2, 4])

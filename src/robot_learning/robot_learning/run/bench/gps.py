@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from robot_learning.run.bench import spine_learning
+from robot_learning.run.bench import gps_mpc, gps_priors, spine_learning
 from robot_learning.run.bench.figure import Benchmark, Figure, Measurement
 
 
@@ -16,6 +16,26 @@ def _reach(prefix: str, experiment: str, name: str) -> Measurement:
     return Measurement(figures, partial(spine_learning.global_reach, experiment, prefix), 3, 1.5, 0.5)
 
 
+PRIORS = tuple(
+    Figure(
+        f"prior_ratio_{task}",
+        "×",
+        ">= 4",
+        ">= 8",
+        f"{task}, samples to success without a prior of the dynamics (the best of 5, 10, 20 and 40 rollouts an iteration, at most 600) "
+        "over those with the mixture and 5 rollouts; medians of 4 conditions",
+    )
+    for task in ("reach", "peg")
+)
+NEURAL = Figure("nn_prior_ratio", "×", ">= 2", ">= 8", "the same with the neural prior; the smaller one of the ratios on reach and on peg")
+MPC = Figure(
+    "mpc_first_trial_success",
+    "% of 20",
+    ">= 80",
+    ">= 95",
+    "new reach targets met within 1 cm in the first trial, by planning at every step on a network that was trained on other targets",
+)
+
 GPS = Benchmark(
     "gps",
     "guided policy search and its variants",
@@ -23,5 +43,7 @@ GPS = Benchmark(
         _reach("mdgps", "reach_state", "mirror descent"),
         _reach("badmm", "reach_badmm", "Bregman ADMM"),
         _reach("alm", "reach_alm", "dual gradient descent on the augmented Lagrangian"),
+        Measurement((*PRIORS, NEURAL), gps_priors.ratios, 3, 30, 2),
+        Measurement((MPC,), gps_mpc.first_trials, 3, 2, 0.2),
     ),
 )

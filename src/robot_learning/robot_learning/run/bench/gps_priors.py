@@ -57,27 +57,34 @@ def without_prior(name: str, seed: int, settings: Sequence[str], most: int, grid
     return arms
 
 
-def prior_ratios(name: str, seed: int, quick: bool, figures: Mapping[str, str]) -> dict[str, Reading]:
-    """By how much each prior saves samples: best of the grid without a prior, over 5 rollouts an iteration with it; medians.
+class Comparison(NamedTuple):
+    """One experiment without a prior and with each."""
 
-    figures: the prior of each figure. Where no controller succeeded without a prior, the ratio is a lower bound.
-    """
+    none: Mapping[int, Samples]  # by rollouts an iteration
+    priors: Mapping[str, Samples]
+
+    def ratio(self, prior: str) -> float:
+        """How many times as many samples the best of the grid needs without a prior; at least so many where it was stopped."""
+        return min(arm.median for arm in self.none.values()) / self.priors[prior].median
+
+    def detail(self, prior: str) -> dict[str, object]:
+        """What a result file tells."""
+        return {prior: self.priors[prior].detail(), "none": {str(rollouts): arm.detail() for rollouts, arm in self.none.items()}}
+
+
+def compared(name: str, seed: int, quick: bool) -> Comparison:
+    """Local controllers of an experiment with 5 rollouts an iteration and each prior, and without one."""
     settings = ["conditions.train=2"] if quick else []
-    none = without_prior(name, seed, settings, 80 if quick else MOST, GRID[:1] if quick else GRID)
-    best = min(arm.median for arm in none.values())
-    arms = {str(rollouts): arm.detail() for rollouts, arm in none.items()}
-    found = {}
-    for figure, prior in figures.items():
-        arm = samples(name, seed, [f"local.prior={prior}", *settings], ROLLOUTS, MOST_WITH_PRIOR)
-        found[figure] = Reading(best / arm.median, {prior: arm.detail(), "none": best, "none_by_rollouts": arms})
-    return found
+    priors = {prior: samples(name, seed, [f"local.prior={prior}", *settings], ROLLOUTS, MOST_WITH_PRIOR) for prior in ("gmm", "neural")}
+    return Comparison(without_prior(name, seed, settings, 80 if quick else MOST, GRID[:1] if quick else GRID), priors)
 
 
-def reach(seed: int, quick: bool) -> Mapping[str, Reading]:
-    """The mixture and the network against no prior, on `reach`."""
-    return prior_ratios("reach_local", seed, quick, {"prior_ratio_reach": "gmm", "nn_prior_ratio": "neural"})
-
-
-def peg(seed: int, quick: bool) -> Mapping[str, Reading]:
-    """The mixture against no prior, on `peg_insertion`."""
-    return prior_ratios("peg_local", seed, quick, {"prior_ratio_peg": "gmm"})
+def ratios(seed: int, quick: bool) -> Mapping[str, Reading]:
+    """By how much the mixture saves samples on reach and on peg, and the network on the one on which it saves less."""
+    found = {task: compared(f"{task}_local", seed, quick) for task in ("reach", "peg")}
+    networks = {task: comparison.ratio("neural") for task, comparison in found.items()}
+    details = {task: comparison.detail("neural")["neural"] for task, comparison in found.items()}
+    return {
+        **{f"prior_ratio_{task}": Reading(each.ratio("gmm"), each.detail("gmm")) for task, each in found.items()},
+        "nn_prior_ratio": Reading(min(networks.values()), {"ratios": networks, **details}),
+    }
