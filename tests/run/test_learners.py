@@ -13,7 +13,8 @@ from robot_learning.algorithms.local_gps import LocalReport
 from robot_learning.algorithms.multipliers import Turn
 from robot_learning.algorithms.policy_fit import FitReport
 from robot_learning.run import experiment, folder
-from robot_learning.run.learners import ALGORITHMS, fit_notes, learned_in_turns
+from robot_learning.run.algorithms import ALGORITHMS
+from robot_learning.run.learners import fit_notes, learned_in_turns
 from robot_learning.run.progress import Progress
 from robot_learning.run.records import Iteration, Update
 from robot_learning.run.setting import prepare

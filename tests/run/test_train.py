@@ -40,7 +40,14 @@ def without_times(content):
     return iterations, final
 
 
-@pytest.mark.parametrize(("name", "settings"), [("reach_local", SMALL), ("reach_state", POLICY), ("reach_alm", POLICY), ("reach_badmm", POLICY)])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("reach_local", SMALL),
+        *((name, POLICY) for name in ("reach_state", "reach_alm", "reach_badmm", "jitter_nearest")),
+        *((name, [*POLICY, "teaching=1"]) for name in ("jitter_dagger", "jitter_plato")),
+    ],
+)
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_by_bit(tmp_path, name, settings):
     whole, runner = make(tmp_path / "whole", name, settings)
     expected = Trainer(whole, runner, "process").train()

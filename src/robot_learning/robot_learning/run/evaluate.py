@@ -1,6 +1,6 @@
 """How good controllers and policies are: noise-free episodes, judged at their last step. They are not counted as samples."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import nan
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from robot_learning.core.types import LinearGaussian
 from robot_learning.run.episodes import Episode, EpisodeRequest, EpisodeRunner
 from robot_learning.run.records import Outcome, added
 from robot_learning.run.setting import Setting
+from robot_learning.tasks.description import Condition
 
 
 class Evaluated(NamedTuple):
@@ -31,8 +32,17 @@ class Plan(NamedTuple):
     request: EpisodeRequest
 
 
-def plans(setting: Setting, controllers: LinearGaussian | None, policy: bool, cameras: tuple[str, ...] = ()) -> list[Plan]:
-    """Local controllers (C, T, …) on their own conditions, the global policy on all; cameras see the policy, or else the controllers."""
+def plans(
+    setting: Setting,
+    controllers: LinearGaussian | None,
+    policy: bool,
+    cameras: tuple[str, ...] = (),
+    general: Callable[[Condition], LinearGaussian | None] = lambda condition: None,
+) -> list[Plan]:
+    """Local controllers (C, T, …) on their own conditions, the global policy on all; cameras see the policy, or else the controllers.
+
+    general: the controller (T, …) that acts as the global policy in a condition; None: the network.
+    """
     found = []
     if controllers is not None:
         seen = () if policy else cameras
@@ -40,7 +50,7 @@ def plans(setting: Setting, controllers: LinearGaussian | None, policy: bool, ca
             found.append(Plan("local", "train", EpisodeRequest(condition, at(controllers, i), noise=False, cameras=seen)))
     if policy:
         for split, conditions in (("train", setting.train), ("heldout", setting.heldout)):
-            found += [Plan("policy", split, EpisodeRequest(c, None, noise=False, cameras=cameras)) for c in conditions]
+            found += [Plan("policy", split, EpisodeRequest(c, general(c), noise=False, cameras=cameras)) for c in conditions]
     return found
 
 

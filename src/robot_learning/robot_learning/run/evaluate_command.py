@@ -3,15 +3,16 @@
 import json
 import sys
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from robot_learning.core.atomic import write_atomic
 from robot_learning.core.errors import UsageError
-from robot_learning.run import checkpoints, folder, summary
+from robot_learning.run import algorithms, checkpoints, folder, summary
 from robot_learning.run.evaluate import Evaluated, evaluate, plans
 from robot_learning.run.experiment import Experiment
 from robot_learning.run.in_process import InProcess
-from robot_learning.run.learners import ALGORITHMS, Learner
+from robot_learning.run.learners import Learner
 from robot_learning.run.records import Final
 from robot_learning.run.setting import Setting, prepare
 from robot_learning.run.train import best_iteration, restored
@@ -26,7 +27,7 @@ def evaluate_run(run: Path, heldout: int | None, out: Path | None) -> int:
     last = checkpoints.latest(run)
     if last == 0:
         raise UsageError(f"{run / 'checkpoints'}: no checkpoint to evaluate")
-    learner = ALGORITHMS[experiment.algorithm](experiment, prepare(experiment))
+    learner = algorithms.learner(experiment, prepare(experiment))
     log = restored(run, last, learner.kind).iterations
     best = best_iteration(log, "policy" if experiment.has_policy else "local")
     setting = prepare(experiment)
@@ -48,7 +49,8 @@ def one(run: Path, number: int, experiment: Experiment, learner: Learner, settin
     policy = learner.policy(state)
     if policy is not None:
         runner.load(policy, number)
-    return evaluate(runner, setting, plans(setting, learner.controllers(state), experiment.has_policy), run)
+    wanted = plans(setting, learner.controllers(state), experiment.has_policy, general=partial(learner.general, state))
+    return evaluate(runner, setting, wanted, run)
 
 
 def show(final: Final) -> None:

@@ -11,8 +11,10 @@ from pydantic import Field
 
 from robot_learning.algorithms.augmented_lagrangian import AugmentedRules
 from robot_learning.algorithms.badmm import BadmmRules
+from robot_learning.algorithms.dagger import DaggerRules
 from robot_learning.algorithms.local_gps import LocalConfig
 from robot_learning.algorithms.mdgps import MdgpsRules
+from robot_learning.algorithms.plato import PlatoRules
 from robot_learning.algorithms.policy_fit import FitConfig
 from robot_learning.core.errors import UsageError
 from robot_learning.core.paths import share_dir
@@ -24,6 +26,8 @@ from robot_learning.run.records import as_plain
 Count = Annotated[int, Field(ge=1, le=1000)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Algorithm = Literal["local_gps", "mdgps", "augmented_lagrangian", "badmm", "behaviour_cloning", "dagger", "plato", "nearest_neighbour"]
+IMITATION = ("behaviour_cloning", "dagger", "plato")  # a policy learns from local controllers that can do the task already
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Experiment:
     name: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
     robot: str  # name in config/robots
     task: str  # name in config/tasks
-    algorithm: Literal["local_gps", "mdgps", "augmented_lagrangian", "badmm"]
+    algorithm: Algorithm
     iterations: Count
     rollouts: Count = 5  # per condition and iteration
     mode: Mode | None = None  # the robot's default one if none is given
@@ -81,11 +85,14 @@ class Experiment:
     augmented_lagrangian: AugmentedRules = field(default_factory=AugmentedRules)
     badmm: BadmmRules = field(default_factory=BadmmRules)
     turns: Annotated[int, Field(ge=1, le=100)] = 2  # of the steps of augmented_lagrangian and badmm, on the same rollouts
+    teaching: Count = 4  # of the iterations: in which local controllers learn; the policy of an imitation learns from them in the rest
+    dagger: DaggerRules = field(default_factory=DaggerRules)
+    plato: PlatoRules = field(default_factory=PlatoRules)
     seed: Seed = 0
 
     @property
     def has_policy(self) -> bool:
-        """Whether the algorithm trains a global policy."""
+        """Whether the algorithm has a global policy: something that can act in any condition."""
         return self.algorithm != "local_gps"
 
 
@@ -111,6 +118,7 @@ def checked(content: Any, where: str) -> Experiment:
     """`content` as an experiment whose robot, task and cameras exist."""
     experiment = build(Experiment, content, where)
     _check_positive(experiment, where)
+    _check_imitation(experiment, where)
     for label, folder, names in (
         ("robot", "robots", (experiment.robot,)),
         ("task", "tasks", (experiment.task,)),
@@ -147,6 +155,7 @@ def _check_positive(experiment: Experiment, where: str) -> None:
         "augmented_lagrangian.penalty": augmented.penalty,
         "augmented_lagrangian.dual_step": augmented.dual_step,
         "badmm.dual_step": badmm.dual_step,
+        "plato.nearness": experiment.plato.nearness,
     }
     for name, value in {**above, **at_least_one, **at_least_zero}.items():
         least = 1 if name in at_least_one else 0
@@ -158,6 +167,13 @@ def _check_positive(experiment: Experiment, where: str) -> None:
     ):
         if not least_multiple <= 1.0 <= most_multiple < float("inf"):
             raise UsageError(f"{where}: {section}.{name}_least, {section}.{name}_most: the multiples of {name} must enclose 1")
+
+
+def _check_imitation(experiment: Experiment, where: str) -> None:
+    if not 0.0 <= experiment.dagger.mixture <= 1.0:
+        raise UsageError(f"{where}: dagger.mixture: {experiment.dagger.mixture}; 0 to 1 is expected")
+    if experiment.algorithm in IMITATION and experiment.teaching >= experiment.iterations:
+        raise UsageError(f"{where}: teaching: {experiment.teaching}; less than iterations ({experiment.iterations}) is expected")
 
 
 def as_mapping(experiment: Experiment) -> dict[str, Any]:

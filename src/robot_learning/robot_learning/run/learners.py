@@ -16,6 +16,7 @@ from robot_learning.run.experiment import Experiment
 from robot_learning.run.records import Update
 from robot_learning.run.seeds import derived
 from robot_learning.run.setting import Setting, first_controllers
+from robot_learning.tasks.description import Condition
 
 
 class Learned(NamedTuple):
@@ -51,6 +52,10 @@ class Learner(Protocol):
         """The present global policy; None if the algorithm has none."""
         ...
 
+    def general(self, state: Any, condition: Condition) -> LinearGaussian | None:
+        """The controller (T, …) that acts as the general policy in any condition; None: the network does."""
+        ...
+
 
 class LocalGps:
     """Local controllers alone."""
@@ -82,6 +87,10 @@ class LocalGps:
         """None."""
         return None
 
+    def general(self, state: LocalState, condition: Condition) -> LinearGaussian | None:
+        """None."""
+        return None
+
 
 class Taught:
     """A global policy taught by local controllers: what the algorithms of this kind share."""
@@ -108,6 +117,10 @@ class Taught:
         """The present global policy."""
         found: GaussianPolicy = state.policy
         return found
+
+    def general(self, state: Any, condition: Condition) -> LinearGaussian | None:
+        """None: the network acts in general."""
+        return None
 
     def _step(self, state: Any, episodes: Sequence[Episode], iteration: int) -> tuple[Any, Any]:
         batch, seed = rollouts(episodes, len(self._setting.train)), derived(self._experiment.seed, "update", iteration)
@@ -158,14 +171,6 @@ class Badmm(Taught):
         """The next controllers, policy, multipliers and weights."""
         state, turns = self._step(state, episodes, iteration)
         return state, learned_in_turns(self._setting, turns)
-
-
-ALGORITHMS: dict[str, type[LocalGps] | type[Mdgps] | type[AugmentedLagrangian] | type[Badmm]] = {
-    "local_gps": LocalGps,
-    "mdgps": Mdgps,
-    "augmented_lagrangian": AugmentedLagrangian,
-    "badmm": Badmm,
-}
 
 
 def loop(experiment: Experiment) -> LoopConfig:

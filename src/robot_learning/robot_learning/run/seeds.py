@@ -2,7 +2,7 @@
 
 import numpy as np
 
-STREAMS = {"rollout": 0, "evaluation": 1, "update": 2, "initial": 3}
+STREAMS = {"rollout": 0, "evaluation": 1, "update": 2, "initial": 3, "mixture": 4}
 
 
 def derived(seed: int, stream: str, *place: int) -> int:

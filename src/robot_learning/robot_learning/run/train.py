@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from robot_learning.core.errors import UsageError
 from robot_learning.models.weights import pack
-from robot_learning.run import checkpoints, film, report, summary
+from robot_learning.run import algorithms, checkpoints, film, report, summary
 from robot_learning.run.checkpoints import Checkpoint
 from robot_learning.run.episodes import Episode, EpisodeRequest, EpisodeRunner
 from robot_learning.run.evaluate import Plan, collect, evaluate, plans
@@ -19,7 +20,7 @@ from robot_learning.run.experiment import Experiment
 from robot_learning.run.explain import explain
 from robot_learning.run.folder import read_experiment
 from robot_learning.run.interrupts import deferred
-from robot_learning.run.learners import ALGORITHMS, Learner
+from robot_learning.run.learners import Learner
 from robot_learning.run.progress import Progress
 from robot_learning.run.records import Final, Iteration, added, chosen, score
 from robot_learning.run.setting import Setting, prepare
@@ -36,7 +37,7 @@ class Trainer:
         self.run_folder, self.runner, self.through = run, runner, through
         self.experiment: Experiment = read_experiment(run)
         self.setting: Setting = prepare(self.experiment)
-        self.learner: Learner = ALGORITHMS[self.experiment.algorithm](self.experiment, self.setting)
+        self.learner: Learner = algorithms.learner(self.experiment, self.setting)
         self.started = summary.started(run) or datetime.now().astimezone().isoformat(timespec="seconds")
         self.log: list[Iteration] = []
         self.final: Final | None = None
@@ -95,7 +96,11 @@ class Trainer:
     def _plans(self, state: Any, iteration: int) -> list[Plan]:
         if iteration % self.experiment.evaluation.every and iteration != self.experiment.iterations:
             return []
-        return plans(self.setting, self.learner.controllers(state), self.experiment.has_policy)
+        return self._episodes(state)
+
+    def _episodes(self, state: Any, cameras: tuple[str, ...] = ()) -> list[Plan]:
+        general = partial(self.learner.general, state)
+        return plans(self.setting, self.learner.controllers(state), self.experiment.has_policy, cameras, general)
 
     def _save(self, iteration: int, state: Any, record: Iteration) -> None:
         with deferred():
@@ -118,15 +123,14 @@ class Trainer:
         kind = "policy" if self.experiment.has_policy else "local"
         cameras = self.experiment.evaluation.cameras
         number = self.experiment.iterations
-        wanted = plans(self.setting, self.learner.controllers(state), self.experiment.has_policy, cameras)
+        wanted = self._episodes(state, cameras)
         last = evaluate(self.runner, self.setting, wanted, self.run_folder)
         best_number = best_iteration(self.log, kind)
         best = last
         if best_number != number:
             chosen_state = checkpoints.load(self.run_folder, best_number, self.learner.kind).state
             self._load(chosen_state, number + 1)
-            again = plans(self.setting, self.learner.controllers(chosen_state), self.experiment.has_policy)
-            best = evaluate(self.runner, self.setting, again, self.run_folder)
+            best = evaluate(self.runner, self.setting, self._episodes(chosen_state), self.run_folder)
         counts = added([last.counts] + ([best.counts] if best is not last else []))
         with deferred():
             film.make(self.run_folder, self.setting, wanted, last.episodes, self.experiment.evaluation)

@@ -44,7 +44,7 @@ def begin(where: str, settings: Sequence[str], remaps: Sequence[str], out: Path 
 
 def go_on(run: Path, settings: Sequence[str], remaps: Sequence[str], place: Where) -> Path:
     """The folder of a run that is continued; a refused one stays as it was."""
-    from robot_learning.run.learners import ALGORITHMS
+    from robot_learning.run.algorithms import ALGORITHMS
     from robot_learning.run.train import restored
 
     run = run.absolute()

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from robot_learning.core.types import Rollouts
+from robot_learning.run import algorithms
 from robot_learning.run.episodes import rollouts
 from robot_learning.run.evaluate import collect, evaluate, plans
 from robot_learning.run.experiment import Experiment
 from robot_learning.run.in_process import InProcess
-from robot_learning.run.learners import ALGORITHMS, Learner
+from robot_learning.run.learners import Learner
 from robot_learning.run.records import Outcome
 from robot_learning.run.setting import Setting
 
@@ -26,7 +27,7 @@ class Step(NamedTuple):
 
 def steps(chosen: Experiment, setting: Setting) -> Generator[Step, None, None]:
     """The iterations of an experiment, as `robot-learning train` would run them; nothing is stored."""
-    learner: Learner = ALGORITHMS[chosen.algorithm](chosen, setting)
+    learner: Learner = algorithms.learner(chosen, setting)
     runner = InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
     state = learner.start()
     try:
