@@ -44,7 +44,7 @@ def without_times(content):
     ("name", "settings"),
     [
         ("reach_local", SMALL),
-        *((name, POLICY) for name in ("reach_state", "reach_alm", "reach_badmm", "jitter_nearest")),
+        *((name, POLICY) for name in ("reach_state", "reach_badmm", "jitter_nearest")),
         *((name, [*POLICY, "teaching=1"]) for name in ("jitter_dagger", "jitter_plato")),
     ],
 )
