@@ -17,7 +17,7 @@ def fake(name, seed, settings, rollouts, most):
 
 def test_stopping_what_cannot_do_better_leaves_the_best_median(monkeypatch):
     monkeypatch.setattr(gps_priors, "samples", fake)
-    stopped = gps_priors.without_prior("any", 0, [], 600, gps_priors.GRID)
+    stopped = gps_priors.best_of("none", "any", 0, [], gps_priors.GRID, 600)
     whole = [Samples(dict(enumerate(counts)), 600).median for counts in TRUTH.values()]
     assert min(arm.median for arm in stopped.values()) == min(whole) == 100
     assert [arm.most for arm in stopped.values()] == [600, 200, 100, 100]
@@ -38,7 +38,7 @@ def test_a_ratio_is_of_medians_and_the_network_is_judged_where_it_saves_less(mon
         "nn_prior_ratio": 4.0,  # stopped after 150
     }
     assert found["prior_ratio_peg"].detail["none"]["40"]["stopped_before_success"] == ["c", "d"]
-    assert found["nn_prior_ratio"].detail["peg"]["stopped_before_success"] == ["c", "d"]
+    assert found["nn_prior_ratio"].detail["peg"]["neural"]["5"]["stopped_before_success"] == ["c", "d"]
 
 
 @pytest.mark.parametrize("first", [1, 2, 4])

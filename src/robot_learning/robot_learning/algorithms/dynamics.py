@@ -16,6 +16,7 @@ from robot_learning.core.types import Array, Dynamics, Rollouts, StateGaussian
 
 STRENGTH = 1.0  # of the prior, in points
 RIDGE = 1e-8  # added to the variance of inputs, in standardized units
+RIDGE_ALONE = 1e-5  # the same for an arm without a prior: in directions that vary less, coefficients would be mostly curvature
 LEAST_NOISE = 1e-8  # variance, in standardized units
 
 
@@ -33,7 +34,7 @@ def transitions(rollouts: Rollouts) -> Array:
     return np.concatenate([states[..., :-1, :], actions, states[..., 1:, :]], axis=-1)
 
 
-def fit(rollouts: Rollouts, prior: Prior | None) -> Dynamics:
+def fit(rollouts: Rollouts, prior: Prior | None, ridge: float = RIDGE) -> Dynamics:
     """One linear model for each condition and step; states (C, N, T + 1, dx) and actions (C, N, T, du) -> F (C, T, dx, dx + du)."""
     dx, du = rollouts.states.shape[-1], rollouts.actions.shape[-1]
     points = transitions(rollouts)
@@ -44,7 +45,7 @@ def fit(rollouts: Rollouts, prior: Prior | None) -> Dynamics:
     known, strength = ((nothing for _ in z), 0.0) if prior is None else (prior.near(points, center, scale), STRENGTH)
     posteriors = (posterior(own, normal, strength, strength) for own, normal in zip(z, known, strict=True))
     # all steps of a condition at once, one condition at a time: the covariances of all of them would not stay in the cache
-    fits = [regression(own, dx + du, RIDGE) for own in posteriors]
+    fits = [regression(own, dx + du, ridge) for own in posteriors]
     W, b, noise = (np.stack(parts) for parts in zip(*fits, strict=True))
     into, out = scale[: dx + du], scale[dx + du :]
     F = W * (out[:, None] / into)

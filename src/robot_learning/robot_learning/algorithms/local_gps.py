@@ -89,7 +89,7 @@ def evaluate(state: LocalState, rollouts: Rollouts, task: TaskConfig, config: Lo
     expansion = expand_mean(task, *rollouts)
     memory = (*state.memory, rollouts) if config.prior == "neural" else (*state.memory, rollouts)[-config.memory :]
     learned, likelihood = _learn_prior(memory, state.prior, config, seed)
-    model = dynamics.fit(rollouts, learned.prior)
+    model = dynamics.fit(rollouts, learned.prior, dynamics.RIDGE_ALONE if learned.prior is None else dynamics.RIDGE)
     return Evidence(costs, expansion, model, dynamics.initial_state(rollouts), memory, learned, likelihood)
 
 

@@ -28,8 +28,8 @@ class NetConfig:
     __pydantic_config__ = {"extra": "forbid"}
 
     hidden: tuple[int, ...] = (64, 64)
-    steps: int = 2000  # of Adam for the first fit
-    again: int = 1000  # and for each that starts from the last one
+    steps: int = 4000  # of Adam for the first fit
+    again: int = 3000  # and for each that starts from the last one
     batch: int = 256
     rate: float = 3e-3  # learning rate at first; it falls to zero along half a cosine
     decay: float = 0.2  # of the weights, per step and learning rate

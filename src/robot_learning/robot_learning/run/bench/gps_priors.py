@@ -10,9 +10,10 @@ from robot_learning.run.bench.figure import Reading
 from robot_learning.run.bench.local_training import steps
 from robot_learning.run.setting import prepare
 
-GRID = (40, 20, 10, 5)  # rollouts an iteration without a prior; what does best first saves most
+GRID = (40, 20, 10, 5)  # rollouts an iteration without a prior; the sooner a good one comes, the sooner others are stopped
 MOST = 600  # rollouts of a condition without a prior
-ROLLOUTS, MOST_WITH_PRIOR = 5, 150
+GRID_WITH_PRIOR = (5, 2)
+MOST_WITH_PRIOR = 150
 
 
 class Samples(NamedTuple):
@@ -48,43 +49,47 @@ def samples(name: str, seed: int, settings: Sequence[str], rollouts: int, most: 
     return Samples(found, most)
 
 
-def without_prior(name: str, seed: int, settings: Sequence[str], most: int, grid: Sequence[int]) -> dict[int, Samples]:
-    """The samples by rollouts an iteration. One that can no longer do better than the best before it is stopped."""
+def best_of(prior: str, name: str, seed: int, settings: Sequence[str], grid: Sequence[int], most: int) -> dict[int, Samples]:
+    """The samples by rollouts an iteration. A training that can no longer do better than the best before it is stopped."""
     arms: dict[int, Samples] = {}
     for rollouts in grid:
         best = min([most, *(arm.median for arm in arms.values())])
-        arms[rollouts] = samples(name, seed, ["local.prior=none", *settings], rollouts, best)
+        arms[rollouts] = samples(name, seed, [f"local.prior={prior}", *settings], rollouts, best)
     return arms
 
 
 class Comparison(NamedTuple):
-    """One experiment without a prior and with each."""
+    """One experiment with each prior: what each number of rollouts an iteration, of a grid, led to."""
 
-    none: Mapping[int, Samples]  # by rollouts an iteration
-    priors: Mapping[str, Samples]
+    arms: Mapping[str, Mapping[int, Samples]]
+
+    def best(self, prior: str) -> int:
+        """The smallest of the grid's medians."""
+        return min(arm.median for arm in self.arms[prior].values())
 
     def ratio(self, prior: str) -> float:
-        """How many times as many samples the best of the grid needs without a prior; at least so many where it was stopped."""
-        return min(arm.median for arm in self.none.values()) / self.priors[prior].median
+        """How many times as many samples it takes without a prior; at least so many where no training without one succeeded."""
+        return self.best("none") / self.best(prior)
 
-    def detail(self, prior: str) -> dict[str, object]:
+    def detail(self, *priors: str) -> dict[str, object]:
         """What a result file tells."""
-        return {prior: self.priors[prior].detail(), "none": {str(rollouts): arm.detail() for rollouts, arm in self.none.items()}}
+        return {p: {"best": self.best(p), **{str(n): arm.detail() for n, arm in self.arms[p].items()}} for p in priors}
 
 
 def compared(name: str, seed: int, quick: bool) -> Comparison:
-    """Local controllers of an experiment with 5 rollouts an iteration and each prior, and without one."""
+    """Local controllers of an experiment with each prior and without one."""
     settings = ["conditions.train=2"] if quick else []
-    priors = {prior: samples(name, seed, [f"local.prior={prior}", *settings], ROLLOUTS, MOST_WITH_PRIOR) for prior in ("gmm", "neural")}
-    return Comparison(without_prior(name, seed, settings, 80 if quick else MOST, GRID[:1] if quick else GRID), priors)
+    most, grid = (80, GRID[1:2]) if quick else (MOST, GRID)
+    arms = {p: best_of(p, name, seed, settings, GRID_WITH_PRIOR, MOST_WITH_PRIOR) for p in ("gmm", "neural")}
+    return Comparison({**arms, "none": best_of("none", name, seed, settings, grid, most)})
 
 
 def ratios(seed: int, quick: bool) -> Mapping[str, Reading]:
     """By how much the mixture saves samples on reach and on peg, and the network on the one on which it saves less."""
     found = {task: compared(f"{task}_local", seed, quick) for task in ("reach", "peg")}
     networks = {task: comparison.ratio("neural") for task, comparison in found.items()}
-    details = {task: comparison.detail("neural")["neural"] for task, comparison in found.items()}
+    details = {task: comparison.detail("neural") for task, comparison in found.items()}
     return {
-        **{f"prior_ratio_{task}": Reading(each.ratio("gmm"), each.detail("gmm")) for task, each in found.items()},
+        **{f"prior_ratio_{task}": Reading(each.ratio("gmm"), each.detail("gmm", "none")) for task, each in found.items()},
         "nn_prior_ratio": Reading(min(networks.values()), {"ratios": networks, **details}),
     }
