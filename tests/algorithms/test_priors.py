@@ -144,7 +144,8 @@ def test_one_rollout_is_enough_for_the_network(count):
 
 
 @pytest.mark.parametrize(("kind", "reached"), [("none", False), ("gaussian", True), ("gmm", True), ("neural", True)])
-def test_controllers_learn_from_few_rollouts_with_every_prior_and_not_without(kind, reached):
+def test_controllers_learn_from_few_rollouts_with_every_prior_and_not_without(kind, reached, monkeypatch):
+    monkeypatch.setattr(dynamics_net, "NetConfig", lambda: QUICK)
     config = replace(point_mass.LOCAL, prior=kind)
     state = local_gps.start(point_mass.first_controllers(), config)
     for iteration in range(4):
@@ -157,7 +158,8 @@ def test_controllers_learn_from_few_rollouts_with_every_prior_and_not_without(ki
     assert bool(np.all(np.linalg.norm(ends, axis=1) < 0.01)) == reached
 
 
-def test_training_with_a_network_resumes_bit_for_bit():
+def test_training_with_a_network_resumes_bit_for_bit(monkeypatch):
+    monkeypatch.setattr(dynamics_net, "NetConfig", lambda: QUICK)
     config = replace(point_mass.LOCAL, prior="neural")
     state = local_gps.start(point_mass.first_controllers(), config)
     for iteration in range(2):
@@ -171,3 +173,23 @@ def test_training_with_a_network_resumes_bit_for_bit():
         assert name == other
         assert_array_equal(one, two)
     assert len(a.memory) == 3
+
+
+@pytest.mark.parametrize("kind", ["constant", "duplicated", "still", "zero"])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("count", [1, 3])
+def test_deficient_data_gives_finite_models_with_a_network(kind, scale, count):
+    F, f = system()
+    states, actions = rollouts(F, f, 2, count, 8, 14)
+    if kind == "constant":
+        states[..., 1] = 7.0
+    elif kind == "duplicated":
+        states[..., 1] = states[..., 0]
+    else:
+        states[:] = states[:, :, :1] if kind == "still" else 0.0
+        actions[:] = 0.0
+    data = Rollouts(scale * states, actions)
+    net = dynamics_net.fit(*priors.pairs([data]), 0, QUICK).net
+    model = dynamics.fit(data, priors.NeuralPrior(net))
+    assert all(np.all(np.isfinite(part)) for part in model)
+    assert np.min(np.linalg.eigvalsh(model.noise)) >= -1e-12 * max(1.0, np.max(model.noise))
