@@ -51,7 +51,7 @@ class PlatoRules:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    nearness: float = 10.0  # λ, from 0 on: how much a nat of divergence from the learner costs, against the teacher's own entropy
+    nearness: float = 5.0  # λ, from 0 on: how much a nat of divergence from the learner costs, against the teacher's own entropy
 
 
 def near(teacher: Normal, learner: Normal, nearness: float) -> Normal:

@@ -11,8 +11,9 @@ HEAD = """\
 # Benchmarks
 
 This page is made by `robot-learning bench --docs` from the files in [benchmarks/results](../benchmarks/results); a test keeps it so.
-A value is the worst reading over all seeds (they count from 100), of the last iterate where something is trained. Ratios are measured
-in one run, interleaved. Absolute times belong to the machine that is named. "–" in *met* stands beside the reason.
+A value is the worst reading over all seeds (they count from 100), of the last iterate where something is trained; with a name that
+ends in `_low` it is the lower end of the 95 % bootstrap interval of the seeds' mean. Ratios are measured in one run, interleaved.
+Absolute times belong to the machine that is named. "–" in *met* stands beside the reason.
 
 Everything can be measured again, figure by figure and seed by seed; results merge into the file:
 

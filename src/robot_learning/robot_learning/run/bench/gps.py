@@ -4,6 +4,7 @@ from functools import partial
 
 from robot_learning.run.bench import gps_mpc, gps_priors, spine_learning
 from robot_learning.run.bench.figure import Benchmark, Figure, Measurement
+from robot_learning.run.bench.gps_imitation import IMITATION
 
 
 def _reach(prefix: str, experiment: str, name: str) -> Measurement:
@@ -43,6 +44,7 @@ GPS = Benchmark(
         _reach("mdgps", "reach_state", "mirror descent"),
         _reach("badmm", "reach_badmm", "Bregman ADMM"),
         _reach("alm", "reach_alm", "dual gradient descent on the augmented Lagrangian"),
+        IMITATION,
         Measurement((*PRIORS, NEURAL), gps_priors.ratios, 3, 30, 2),
         Measurement((MPC,), gps_mpc.first_trials, 3, 2, 0.2),
     ),

@@ -56,7 +56,7 @@ def merged(
 
 def _entry(figure: Figure, rows: list[dict[str, Any]], wanted: int, stamp: Mapping[str, Any]) -> dict[str, Any]:
     values = [row["value"] for row in rows if row["value"] is not None]
-    value = figure.worst(values) if len(values) == len(rows) else None
+    value = figure.overall(values) if len(values) == len(rows) else None
     reason = next((row["reason"] for row in rows if row["value"] is None), "")
     if value is not None and len(rows) < wanted:
         reason = f"{len(rows)} of {wanted} seeds"
