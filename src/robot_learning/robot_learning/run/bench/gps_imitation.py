@@ -13,7 +13,7 @@ from robot_learning.run.imitation_learners import DIVERGENCE, FAILED
 
 BASE = "cloning"
 ARMS = ("dagger", "plato", "nearest")
-SEEDS = 8
+SEEDS = 6
 
 
 def _difference(prefix: str, name: str, more: str = "") -> Figure:
@@ -36,7 +36,7 @@ FAILURES = Figure(
 
 def differences(seed: int, quick: bool) -> Mapping[str, Reading]:
     """One seed of each arm."""
-    settings = ["conditions.train=2", "conditions.heldout=4", "rollouts=3"] if quick else []
+    settings = ["evaluation.every=2", *(["conditions.train=2", "conditions.heldout=4", "rollouts=3"] if quick else [])]
     found = {arm: trained(f"jitter_{arm}", seed, settings) for arm in (BASE, *ARMS)}
     base = _rate(found[BASE])
     details = {arm: _detail(content) for arm, content in found.items()}
@@ -74,4 +74,4 @@ def _detail(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-IMITATION = Measurement((DAGGER, PLATO, NEAREST, FAILURES), differences, SEEDS, 10, 0.5)
+IMITATION = Measurement((DAGGER, PLATO, NEAREST, FAILURES), differences, SEEDS, 6, 0.5)
