@@ -19,7 +19,7 @@ HORIZON = 15  # steps that are planned ahead
 ITERATIONS = 3  # of iLQR at each step
 VELOCITY = 0.03  # s²/rad², weight of joint velocities
 LIMIT = 100.0  # 1/rad², weight of positions beyond the margin
-MARGIN = 0.15  # rad, from the limits of position
+MARGIN = 0.1  # rad, from the limits of position
 
 
 class PlanningCost:
