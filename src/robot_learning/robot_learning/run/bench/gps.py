@@ -24,7 +24,7 @@ PRIORS = tuple(
         ">= 4",
         ">= 8",
         f"{task}, samples to success without a prior of the dynamics (the best of 5, 10, 20 and 40 rollouts an iteration, at most 600) "
-        "over those with the mixture and 5 rollouts; medians of 4 conditions",
+        "over those with the mixture (the better of 2 and 5); medians of 4 conditions",
     )
     for task in ("reach", "peg")
 )
