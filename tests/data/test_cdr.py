@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_messages import JOINT_COMMAND, JOINT_STATE, OUTPUT, types
 
-from robot_learning.core.types import Command, JointState
+from robot_learning.core.types import Command, JointState, ObjectPose
 from robot_learning.data import cdr
 from robot_learning.data.definitions import typestore
 from robot_learning.data.messages import BadMessage
@@ -186,3 +186,37 @@ def test_bad_commands(message, kind, text):
 def test_command_fields():
     value = cdr.joint_command(command(), JOINTS)
     assert (value.stamp_ns, value.mode, value.source, value.step) == (1_000_000_005, "effort", "policy p:3", 4)
+
+
+POSE = "geometry_msgs/msg/PoseStamped"
+
+
+def pose(position=(1.0, 2.0, 3.0), quaternion=(0.0, 0.0, 0.6, 0.8), frame="base", stamp=5):
+    point = types()["geometry_msgs/msg/Point"](*position)
+    inner = types()["geometry_msgs/msg/Pose"](point, types()["geometry_msgs/msg/Quaternion"](*quaternion))
+    return written(POSE, header(stamp, frame), inner)
+
+
+@given(STAMPS, TEXTS, st.tuples(FINITE, FINITE, FINITE))
+def test_poses_of_objects_are_written_and_read_as_elsewhere(stamp, frame, position):
+    value = ObjectPose(stamp, np.array(position), np.array([0.0, 0.0, 0.6, 0.8]))
+    raw = cdr.to_object_pose(value, frame)
+    assert raw == pose(position, frame=frame, stamp=stamp)
+    assert same(cdr.object_pose(raw, frame), value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (pose(frame="camera"), "frame"),
+        (pose(position=(0.0, np.nan, 0.0)), "non_finite"),
+        (pose(quaternion=(0.0, 0.0, 0.0, 0.0)), "shape"),
+        (pose()[:-1], "bytes"),
+        (pose() + bytes(16), "bytes"),
+        (b"", "bytes"),
+    ],
+)
+def test_a_pose_that_must_not_be_used_is_refused(raw, kind):
+    with pytest.raises(BadMessage) as caught:
+        cdr.object_pose(raw, "base")
+    assert caught.value.kind == kind

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from sample_messages import JOINTS, PERIOD_NS, START_NS, commands, joint_states
 
 from robot_learning.core.errors import WorkFailed
-from robot_learning.data.frames import beginning, recording
+from robot_learning.core.types import ObjectPose
+from robot_learning.data.frames import OBJECT_AGE_NS, beginning, recording
 
 
 def same(a, b):
@@ -102,3 +103,42 @@ def test_of_a_broken_episode_the_frames_before_the_gap_are_kept(steps, data):
         assert same(kept, recording(states, asked[:lost], PERIOD_NS))
     with pytest.raises(WorkFailed, match="step 0: no joint state"):
         beginning(states[1:], asked, PERIOD_NS)
+
+
+def poses(steps, seed=3, late_ns=0):
+    rng = np.random.default_rng(seed)
+    return [ObjectPose(state.stamp_ns + late_ns, rng.normal(size=3), np.array([0.0, 0.0, 0.0, 1.0])) for state in joint_states(steps)]
+
+
+def test_without_objects_a_recording_has_none():
+    assert recording(joint_states(3), commands(3), PERIOD_NS).objects.shape == (0, 0, 3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 9), st.randoms(use_true_random=False))
+def test_in_lockstep_each_frame_has_the_poses_of_its_stamp(steps, random):
+    first, second = poses(steps), poses(steps, 4)
+    expected = np.stack([[a.position, b.position] for a, b in zip(first, second, strict=True)])
+    mixed = [*first, *first[:1]]
+    random.shuffle(mixed)
+    found = recording(joint_states(steps), commands(steps), PERIOD_NS, [mixed, second])
+    assert found.objects.tobytes() == expected.tobytes()
+    lost = random.randrange(steps + 1)
+    with pytest.raises(WorkFailed, match=f"step {lost}: no pose of an object"):
+        recording(joint_states(steps), commands(steps), PERIOD_NS, [first, second[:lost] + second[lost + 1 :]])
+
+
+def test_in_realtime_the_newest_pose_that_is_not_later_counts_if_it_is_recent():
+    states, asked, seen = joint_states(4), commands(4), poses(4, late_ns=-30_000_000)
+    late = [seen[2]._replace(stamp_ns=states[2].stamp_ns + 1, position=np.full(3, 9.0))]
+    found = recording(states, asked, PERIOD_NS, [[*late, *seen]], lockstep=False)
+    assert np.array_equal(found.objects[:, 0], [pose.position for pose in seen])
+    old = seen[0]._replace(stamp_ns=states[0].stamp_ns + 1 - OBJECT_AGE_NS)
+    with pytest.raises(WorkFailed, match="step 1: no pose"):
+        recording(states, asked, PERIOD_NS, [[old]], lockstep=False)
+
+
+def test_of_an_episode_that_lost_a_pose_the_frames_before_are_kept():
+    states, asked, seen = joint_states(6), commands(6), poses(6)
+    kept = beginning(states, asked, PERIOD_NS, [seen[:4] + seen[5:]])
+    assert same(kept, recording(states[:4], asked[:3], PERIOD_NS, [seen[:4]]))

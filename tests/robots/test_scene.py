@@ -9,7 +9,7 @@ import pytest
 
 from robot_learning.core.errors import UsageError
 from robot_learning.robots.bullet_arm import BulletArm
-from robot_learning.robots.held_tools import PEG_DENSITY, prepared_urdf
+from robot_learning.robots.held_tools import PEG_DENSITY, held, prepared_urdf
 from robot_learning.robots.physics import pybullet
 from robot_learning.robots.scene import Scene, block_of, wall_corners, wall_mesh
 from robot_learning.run.robots import load_robot, urdf_path
@@ -100,13 +100,13 @@ def test_numbers_of_a_condition_go_before_those_of_the_task() -> None:
 def test_held_tools_add_their_mass_and_no_joints() -> None:
     robot = load_robot("fr3")
     path = urdf_path(robot)
-    plain, held = (ET.fromstring(prepared_urdf(path, robot, block)) for block in (None, TASK.block))
-    assert [joint.get("name") for joint in held.findall("joint") if joint.get("type") != "fixed"] == list(robot.joints)
-    masses = [sum(float(mass.get("value", "nan")) for mass in root.iter("mass")) for root in (plain, held)]
+    plain, pegged = (ET.fromstring(prepared_urdf(path, robot, held(None, block))) for block in (None, TASK.block))
+    assert [joint.get("name") for joint in pegged.findall("joint") if joint.get("type") != "fixed"] == list(robot.joints)
+    masses = [sum(float(mass.get("value", "nan")) for mass in root.iter("mass")) for root in (plain, pegged)]
     block = TASK.block
     assert block is not None
     assert masses[1] - masses[0] == pytest.approx(PEG_DENSITY * block.width**2 * block.peg_length)
-    assert all(link.find("inertial") is not None for link in held.findall("link"))
+    assert all(link.find("inertial") is not None for link in pegged.findall("link"))
 
 
 @pytest.mark.parametrize("name", ["fr3", "fer", "ur5", "ur5e"])
@@ -114,7 +114,7 @@ def test_inverse_dynamics_with_the_peg_are_those_of_pinocchio(name: str) -> None
     pin = pytest.importorskip("pinocchio")
     robot = load_robot(name)
     arm = BulletArm(robot, urdf_path(robot), TASK)
-    model = pin.buildModelFromXML(prepared_urdf(urdf_path(robot), robot, TASK.block))
+    model = pin.buildModelFromXML(prepared_urdf(urdf_path(robot), robot, held(TASK, TASK.block)))
     rng = np.random.default_rng(0)
     for _ in range(5):
         q = rng.uniform(robot.limits.position_lower, robot.limits.position_upper)

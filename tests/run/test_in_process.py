@@ -7,13 +7,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from robot_learning.control.initial import hold
 from robot_learning.core.errors import WorkFailed
 from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.run.actor import local
 from robot_learning.run.episodes import EpisodeRequest, rollouts
 from robot_learning.run.in_process import InProcess
 from robot_learning.run.robots import load_chain, load_robot, urdf_path
 from robot_learning.run.tasks import load_task
 from robot_learning.tasks.conditions import draw
 from robot_learning.tasks.cost import cost
-from robot_learning.tasks.state import observe, state_dim
+from robot_learning.tasks.state import observe, points_at, state_dim
 
 FR3, TASK = load_robot("fr3"), load_task("reach")
 CHAIN = load_chain(FR3)
@@ -76,3 +77,26 @@ def test_episodes_are_batched_by_condition(runner):
     batch = rollouts(episodes, 2)
     assert batch.states.shape == (2, 2, TASK.horizon + 1, 32)
     assert_array_equal(batch.actions[1, 0], episodes[2].actions)
+
+
+def test_a_puck_is_seen_at_every_step_as_it_is_recorded():
+    task = load_task("puck")
+    conditions = draw(task, FR3, CHAIN, "train", 2, 0)
+    runner = InProcess(FR3, CHAIN, urdf_path(FR3), task)
+    controller = hold(FR3, FR3.command_mode, conditions[1].initial_positions, state_dim(task, 7), task.horizon)
+    controller.k[10:40, 1] += 3.0
+    seen = []
+
+    def act(step, x, noise_t):
+        seen.append(x)
+        return local(controller)(step, x, noise_t)
+
+    runner._acts = lambda request: act
+    (episode,) = runner.run([EpisodeRequest(conditions[1], None, seed=1)])
+    runner.close()
+    record = episode.recording
+    assert record.objects.shape == (task.horizon + 1, 1, 3)
+    assert np.ptp(record.objects[:, 0, 0]) > 0.02, "it was hit"
+    assert_array_equal(episode.states[:-1], np.stack(seen))
+    goal = points_at(conditions[1].target, np.array(task.tool_points))[0]
+    assert episode.distance == pytest.approx(np.hypot(*(record.objects[-1, 0] - goal)[:2]))

@@ -36,6 +36,8 @@ def load_changed(tmp_path, monkeypatch):
 
 
 BLOCK = {"depth": 0.06, "width": 0.02, "clearance": 0.0, "chamfer": 0.0, "friction": 0.5, "peg_length": 0.1}
+PUCK = {"name": "puck", "radius": 0.03, "height": 0.03, "mass": 0.1, "friction": 0.2, "start_lower": [0.1, 0.0], "start_upper": [0.1, 0.0]}
+TWO = [PUCK, PUCK | {"start_lower": [0.0, 0.0], "start_upper": [0.2, 0.2]}]
 NAN, INF = float("nan"), float("inf")
 
 
@@ -69,6 +71,19 @@ NAN, INF = float("nan"), float("inf")
         ("peg_insertion", "block", None, "block: a task of kind peg_insertion has one"),
         ("peg_insertion", "block.width", 0.0, "block.width: 0; above 0 to 1 is expected"),
         ("peg_insertion", "block.clearance", -0.001, "block.clearance: -0.001; 0 to 1"),
+        ("puck", "blade", None, "blade: expected in a task of kind puck and in no other; this one is of kind puck"),
+        ("puck", "objects", [], "objects: expected in a task of kind puck"),
+        ("reach", "objects", [PUCK], "objects: expected in a task of kind puck and in no other; this one is of kind reach"),
+        ("puck", "objects", TWO, "objects: names puck, puck; each of them once is expected"),
+        ("puck", "objects", [PUCK | {"name": "a/b"}], "objects.0.name: 'a/b'; a name of ROS such as 'puck' is expected"),
+        ("puck", "objects", [PUCK | {"mass": 0.0}], "objects.0.mass: 0; above 0 to 100"),
+        ("puck", "objects", [PUCK | {"friction": NAN}], "objects.0.friction: nan; 0 to 1"),
+        ("puck", "objects", [PUCK | {"start_upper": [0.0, 0.0]}], "objects.0.start_upper: x: 0; 0.1 to 10"),
+        ("puck", "blade.gap", -0.1, "blade.gap: -0.1; above 0 to 1"),
+        ("puck", "blade.length", 0.2, "tool_points.0: (0.0, 0.0, 0.1); [0, 0, 0.2], the end of the blade, is expected"),
+        ("puck", "cost.contact_width", 0.0, "cost.contact_width: 0; above 0 to"),
+        ("reach", "cost.tip", 1.0, "cost.tip: 1; 0 is expected of a task without objects"),
+        ("reach", "arm", {"lower": [], "upper": [], "steady": []}, "arm: comes from config/robots; remove it"),
         ("peg_insertion", "block.friction", NAN, "block.friction: nan; 0 to 10"),
     ],
 )

@@ -10,6 +10,7 @@ from robot_learning.core.errors import UsageError
 from robot_learning.run.robots import load_chain, load_robot
 from robot_learning.run.tasks import load_task
 from robot_learning.tasks.conditions import draw
+from robot_learning.tasks.state import points_at
 from robot_learning.tasks.success import distance, success
 
 
@@ -44,6 +45,24 @@ def test_a_condition_depends_on_seed_split_and_index_alone():
     assert np.min(apart) > 1e-3
 
 
+@pytest.mark.parametrize("robot_name", ["fr3", "fer", "ur5", "ur5e"])
+def test_on_the_table_the_blade_is_above_it_and_the_puck_in_its_region(robot_name):
+    robot, task = load_robot(robot_name), load_task("puck")
+    chain = load_chain(robot)
+    conditions = draw(task, robot, chain, "train", 8, 1) + draw(task, robot, chain, "heldout", 4, 1)
+    points, disc = np.array(task.tool_points), task.objects[0]
+    starts = []
+    for condition in conditions:
+        tip = points_at(chain.pose(condition.initial_positions), points)[0]
+        goal = points_at(condition.target, points)[0]
+        assert_allclose([tip[2], goal[2]], task.blade.gap, atol=1e-5)
+        offset = np.array([condition.parameters["puck.x"], condition.parameters["puck.y"]]) - tip[:2]
+        assert np.all((offset >= disc.start_lower) & (offset <= disc.start_upper))
+        starts.append(offset)
+    assert len(np.unique(starts, axis=0)) == len(conditions)
+    assert draw(task, robot, chain, "train", 1, 1)[0].parameters == conditions[0].parameters
+
+
 def test_jitter_moves_the_starts():
     robot, task = load_robot("fr3"), replace(load_task("reach"), start_jitter=0.05)
     starts = np.stack([c.initial_positions for c in draw(task, robot, load_chain(robot), "train", 5, 0)])
@@ -68,3 +87,11 @@ def test_success_is_measured_at_the_first_point():
     assert success(task, state, global_policy=True)
     state[17:23] = 1.0  # other points do not count
     assert distance(task, state) == pytest.approx(0.013)
+
+
+def test_with_an_object_success_is_where_that_ends():
+    task, state = load_task("puck"), np.ones(36)
+    state[32:34] = [0.018, -0.024]
+    assert distance(task, state) == pytest.approx(0.03)
+    assert not success(replace(task, success_distance=0.0299), state, global_policy=False)
+    assert success(replace(task, success_distance=0.0301), state, global_policy=False)

@@ -23,7 +23,7 @@ from robot_learning.run.episodes import EpisodeRequest
 from robot_learning.run.experiment import Conditions, Experiment
 from robot_learning.run.graph import graph
 from robot_learning.run.launcher import Launcher, node_command
-from robot_learning.run.setting import first_controllers, prepare
+from robot_learning.run.setting import Setting, first_controllers, prepare
 
 DOMAINS = range(40, 50)
 SETTING = prepare(Experiment("x", "fr3", "reach", "mdgps", 1, conditions=Conditions(2, 1, 0)))
@@ -39,12 +39,12 @@ def request(condition: int = 0, seed: int = 0, **fields: Any) -> EpisodeRequest:
 class Graph:
     """A running graph with a client."""
 
-    def __init__(self, launcher: Launcher, run: Path) -> None:
+    def __init__(self, launcher: Launcher, run: Path, setting: Setting = SETTING) -> None:
         self.launcher, self.run_dir, self.bags = launcher, run, run / "bags"
         self.context = Context()
         rclpy.init(context=self.context)
         self.node = Node("client", context=self.context)
-        self.runner = ThroughRos(self.node, SETTING)
+        self.runner = ThroughRos(self.node, setting)
 
     def until(self, done: Callable[[], Any], seconds: float = 20.0) -> None:
         end = time.monotonic() + seconds
@@ -94,9 +94,11 @@ class Graph:
 
 
 @contextmanager
-def running(folder: Path, clock: str = "lockstep", command: Callable[..., list[str]] = node_command) -> Iterator[Graph]:
+def running(
+    folder: Path, clock: str = "lockstep", command: Callable[..., list[str]] = node_command, setting: Setting = SETTING
+) -> Iterator[Graph]:
     """A graph "learn" in a domain that is free."""
-    specs = graph("learn", "fr3", "reach", clock, "sim", str(folder))
+    specs = graph("learn", "fr3", setting.task.name, clock, "sim", str(folder))
     for domain in DOMAINS:
         launcher = Launcher(specs, folder / "logs", domain, command)
         try:
@@ -113,7 +115,7 @@ def running(folder: Path, clock: str = "lockstep", command: Callable[..., list[s
                 patch.setenv(name, value)
         client = None
         try:
-            client = Graph(launcher, folder)
+            client = Graph(launcher, folder, setting)
             yield client
         finally:
             if client is not None:

@@ -4,12 +4,13 @@ import time
 
 import numpy as np
 import pytest
+from geometry_msgs.msg import PoseStamped
 from robot_learning_interfaces.msg import EpisodeStatus, JointCommand, PolicyVersion, WeightsPart
 from robot_learning_interfaces.srv import FinishEpisode, LoadController, PrepareEpisode
 from sensor_msgs.msg import JointState
 
 from robot_learning.core.types import JointState as State
-from robot_learning.core.types import LinearGaussian
+from robot_learning.core.types import LinearGaussian, ObjectPose
 from robot_learning.data import cdr
 from robot_learning.data.messages import VersionedController
 from robot_learning.models import weights
@@ -18,7 +19,7 @@ from robot_learning.nodes import messages, qos
 from robot_learning.run.robots import load_chain, load_robot
 from robot_learning.run.tasks import load_task
 from robot_learning.tasks.conditions import draw
-from robot_learning.tasks.state import layout, observe, state_dim
+from robot_learning.tasks.state import layout, observe, since, state_dim
 
 pytestmark = pytest.mark.ros
 DOMAIN = 33
@@ -36,7 +37,7 @@ def controller(T=50, dx=DX, du=7):
 
 def request(kind, name, version, **change):
     fields = {"episode": "e", "robot": "fr3", "task": "reach", "horizon": 40, "controller": kind, "id": name, "version": version}
-    return PrepareEpisode.Request(condition=messages.to_condition(CONDITION), **fields | change)
+    return PrepareEpisode.Request(**{"condition": messages.to_condition(CONDITION)} | fields | change)
 
 
 class Stage:
@@ -81,6 +82,48 @@ class Stage:
         assert self.peer.until(lambda: len(self.commands) > count), "no command"
         x = observe(CHAIN, TASK, CONDITION, state.position, state.velocity)
         return x, self.commands[-1]
+
+
+def test_an_object_is_waited_for_whichever_message_comes_first(start, peer):
+    start("local_controller", robot="fr3", clock="lockstep")
+    stage, task = Stage(peer, "local_controller"), load_task("puck")
+    dx = state_dim(task, 7)
+    condition = draw(task, FR3, CHAIN, "train", 1, 0)[0]
+    value = VersionedController("c", 1, controller(dx=dx))
+    assert stage.load(value).ok
+    fields = {"task": "puck", "condition": messages.to_condition(condition)}
+    assert "waiting for a publisher of /objects/puck/pose" in _settled(peer, stage, fields)
+    poses = peer.node.create_publisher(PoseStamped, "/objects/puck/pose", qos.CONTROL_WRITER)
+    assert stage.prepared("local", "c", 1, **fields)
+    peer.matched(poses)
+
+    def see(stamp, place, frame=FR3.base_link):
+        poses.publish(cdr.to_object_pose(ObjectPose(stamp, np.array(place), np.array([0.0, 0.0, 0.0, 1.0])), frame))
+
+    def answered(state, step, objects):
+        assert peer.until(lambda: len(stage.commands) == step + 1), "no command"
+        x = observe(CHAIN, task, condition, state.position, state.velocity, np.array([objects]))
+        action = value.controller.K[step] @ x + value.controller.k[step]
+        assert stage.commands[step].values == pytest.approx(action * MODE.action_scale)
+        assert (stage.commands[step].stamp_ns, stage.commands[step].step) == (state.stamp_ns, step)
+
+    first = stage.state(1_000_000_000)
+    for pose in ((950_000_000, (9.0, 9.0, 9.0)), (1_000_000_000, (9.0, 9.0, 9.0), "camera"), (1_000_000_000, (9.0, np.nan, 9.0))):
+        see(*pose)
+        assert not peer.until(lambda: stage.commands, 0.2), "an older pose, another frame and NaN are no poses of this moment"
+    see(1_000_000_000, (0.5, 0.1, 0.015))
+    answered(first, 0, (0.5, 0.1, 0.0, 0.0))
+    see(1_050_000_000, (0.52, 0.09, 0.015))
+    second = stage.state(1_050_000_000)
+    answered(second, 1, since(np.array([0.5, 0.1, 0.0]), np.array([0.52, 0.09, 0.0]), 50_000_000))
+    assert stage.finish() == {"ticks": 2, "bad_object_pose": 2}
+
+
+def _settled(peer, stage, fields):
+    """The answer of a node that has found the joint states already."""
+    answers = []
+    peer.until(lambda: answers.append(stage.prepare("local", "c", 1, **fields).message) or "/objects" in answers[-1], 5.0)
+    return answers[-1]
 
 
 def test_local_controller_in_lockstep(start, peer):

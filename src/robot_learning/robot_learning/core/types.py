@@ -69,6 +69,17 @@ class Command(NamedTuple):
     step: int = 0
 
 
+class ObjectPose(NamedTuple):
+    """Where an object is at one instant, in the robot's base frame."""
+
+    stamp_ns: int
+    position: Array  # (3,), m
+    quaternion: Array  # (4,), x, y, z, w
+
+
+NO_OBJECTS: Array = np.zeros((0, 0, 3))
+
+
 class Recording(NamedTuple):
     """One episode as fixed-rate frames: what policies saw and what was commanded, from a live run or from a bag."""
 
@@ -77,3 +88,4 @@ class Recording(NamedTuple):
     velocities: Array  # (T + 1, n), rad/s
     mode: str
     commands: Array  # (T, n), in the mode's unit, as asked for (before the gate)
+    objects: Array = NO_OBJECTS  # (T + 1, k, 3), m: positions of the task's k objects in the base frame; empty if it has none

@@ -3,15 +3,15 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from robot_learning.core.errors import WorkFailed
-from robot_learning.core.types import Command, JointState
+from robot_learning.core.types import Command, JointState, ObjectPose
 from robot_learning.data import mcap_records as mcap
 from robot_learning.data.bag_writer import COMPLETE_RECORD, EPISODE_RECORD, Counts, complete_hash
-from robot_learning.data.decode import JOINT_COMMAND, JOINT_STATE, commands, decode, joint_states
+from robot_learning.data.decode import JOINT_COMMAND, JOINT_STATE, POSE, commands, decode, joint_states, object_poses, object_topic
 from robot_learning.data.definitions import is_ours
 
 SIZE_CAP = 4_000_000_000
@@ -102,6 +102,13 @@ class Bag:
     def commands(self, joints: tuple[str, ...], topic: str = "/joint_command") -> list[Command]:
         """The commands that were asked for (before the gate), in the robot's joint order."""
         return self._named(topic, lambda: commands(self._known(topic, JOINT_COMMAND), joints))
+
+    def objects(self, names: Sequence[str], frame: str) -> list[list[ObjectPose]]:
+        """The poses of each of these objects, in the robot's base frame `frame`."""
+        return [self._object(object_topic(name), frame) for name in names]
+
+    def _object(self, topic: str, frame: str) -> list[ObjectPose]:
+        return self._named(topic, lambda: object_poses(self._known(topic, POSE), frame))
 
     def _known(self, topic: str, msgtype: str = "") -> list[bytes]:
         """The serialized messages of a topic whose type is defined here as it was when they were recorded."""

@@ -7,17 +7,18 @@ result is a value that may be used or BadMessage; nothing non-finite gets past t
 
 import struct
 from functools import lru_cache
-from math import isfinite, nan
+from math import isfinite, nan, sqrt
 from typing import TypeAlias
 
 import numpy as np
 
-from robot_learning.core.types import Array, Command, JointState
+from robot_learning.core.types import Array, Command, JointState, ObjectPose
 from robot_learning.data.messages import BadMessage
 
 SPARE = 16  # less than so many bytes may follow the last field: some writers make room for the alignment of what is empty
 _LITTLE = b"\0\1\0\0"
 _STAMP, _BIG_STAMP, _U32 = struct.Struct("<iI"), struct.Struct(">iI"), struct.Struct("<I")
+_POSE = struct.Struct("<7d")
 _DOUBLE = np.dtype("<f8")
 Doubles: TypeAlias = tuple[float, ...]
 
@@ -63,6 +64,25 @@ def joint_command(raw: bytes, joints: tuple[str, ...]) -> Command:
     return Command(stamp_ns, mode, np.array(ordered), source, step)
 
 
+def object_pose(raw: bytes, frame: str) -> ObjectPose:
+    """A geometry_msgs/PoseStamped in `frame`, finite and with a quaternion of length 1 (±1e-3)."""
+    stamp_ns, _ = _read_header(raw)
+    found, at = _string(raw, _begin(raw) + _STAMP.size)
+    if found != frame:
+        raise BadMessage("frame", f"frame_id {found!r}; {frame!r} is expected")
+    at = ((at + 3) & ~7) + 4
+    if at + _POSE.size > len(raw):
+        raise _cut(raw)
+    numbers = _POSE.unpack_from(raw, at)
+    _check_end(raw, at + _POSE.size)
+    if not all(map(isfinite, numbers)):
+        raise BadMessage("non_finite", f"pose: {', '.join(map(str, numbers))}")
+    length = sqrt(sum(value * value for value in numbers[3:]))
+    if abs(length - 1.0) > 1e-3:
+        raise BadMessage("shape", f"quaternion of length {length:.4f}")
+    return ObjectPose(stamp_ns, np.array(numbers[:3]), np.array(numbers[3:]))
+
+
 def float_array(raw: bytes) -> Doubles:
     """The numbers of a std_msgs/Float64MultiArray, in whatever layout, finite or not: a controller says which it takes."""
     dimensions, at = _u32(raw, _begin(raw))
@@ -96,6 +116,14 @@ def to_joint_command(command: Command, joints: tuple[str, ...]) -> bytes:
     _align(out, 4)
     out += _U32.pack(command.step)
     return bytes(out)
+
+
+def to_object_pose(pose: ObjectPose, frame: str) -> bytes:
+    """geometry_msgs/PoseStamped."""
+    out = bytearray(to_clock(pose.stamp_ns))
+    _put_string(out, frame)
+    _align(out, 8)
+    return bytes(out + _POSE.pack(*pose.position.tolist(), *pose.quaternion.tolist()))
 
 
 def to_float_array(values: Array) -> bytes:

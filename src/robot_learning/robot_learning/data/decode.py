@@ -4,12 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from robot_learning.core.errors import WorkFailed
-from robot_learning.core.types import Command, JointState
-from robot_learning.data.cdr import joint_command, joint_state
+from robot_learning.core.types import Command, JointState, ObjectPose
+from robot_learning.data.cdr import joint_command, joint_state, object_pose
 from robot_learning.data.definitions import typestore
 from robot_learning.data.messages import BadMessage
 
 JOINT_STATE, JOINT_COMMAND = "sensor_msgs/msg/JointState", "robot_learning_interfaces/msg/JointCommand"
+POSE = "geometry_msgs/msg/PoseStamped"
+
+
+def object_topic(name: str) -> str:
+    """Where the poses of a task's object are published: by the simulator, or by whatever sees it."""
+    return f"/objects/{name}/pose"
 
 
 def decode(msgtype: str, raw: Sequence[bytes]) -> list[Any]:
@@ -35,3 +41,11 @@ def commands(raw: Sequence[bytes], joints: tuple[str, ...]) -> list[Command]:
         return [joint_command(message, joints) for message in raw]
     except BadMessage as error:
         raise WorkFailed(f"a command: {error}") from None
+
+
+def object_poses(raw: Sequence[bytes], frame: str) -> list[ObjectPose]:
+    """PoseStamped messages in `frame`; WorkFailed names what is wrong."""
+    try:
+        return [object_pose(message, frame) for message in raw]
+    except BadMessage as error:
+        raise WorkFailed(f"a pose: {error}") from None

@@ -10,9 +10,9 @@ from robot_learning.data.cdr import header_stamp_ns
 class Roles:
     """Which topics make up the chain from a joint state to the robot's next one."""
 
-    def __init__(self, joint_states: str, command: str, outputs: tuple[str, ...], images: tuple[str, ...] = ()) -> None:
-        """`outputs`: the robot's command topics, of which one is in use."""
-        self.joint_states, self.command, self.outputs, self.images = joint_states, command, outputs, images
+    def __init__(self, joint_states: str, command: str, outputs: tuple[str, ...], with_states: tuple[str, ...] = ()) -> None:
+        """`outputs`: the robot's command topics, of which one is in use; `with_states`: what comes with each state, as images do."""
+        self.joint_states, self.command, self.outputs, self.with_states = joint_states, command, outputs, with_states
 
 
 class EpisodeLog:
@@ -30,7 +30,7 @@ class EpisodeLog:
         self._now_ns = 0  # lockstep: stamp of the newest joint state
         self._states: list[int] = []  # stamps of the joint states
         self._commands: list[int] = []  # and of those that commands answer
-        self._newest: Counter[str] = Counter()  # stamp by image topic
+        self._newest: Counter[str] = Counter()  # stamp by topic of those that come with every joint state
         self._outputs = 0
         self._sequence: dict[str, int] = {}  # of the newest message by topic
         self.lost: Counter[str] = Counter()  # messages that were sent and never came, by topic
@@ -50,7 +50,7 @@ class EpisodeLog:
             self._commands.append(stamp)
         elif topic in roles.outputs:
             self._outputs += 1
-        elif topic in roles.images:
+        elif topic in roles.with_states:
             self._newest[topic] = max(self._newest[topic], stamp)
         if self._lockstep and not self._states:
             self._early.append((topic, raw, sequence))
@@ -80,7 +80,7 @@ class EpisodeLog:
             return f"{needed - len(self._commands)} messages on {roles.command}"
         if self._outputs < needed:
             return f"{needed - self._outputs} messages on {' or '.join(roles.outputs)}"
-        return next((topic for topic in roles.images if self._newest[topic] < last_stamp_ns), "")
+        return next((topic for topic in roles.with_states if self._newest[topic] < last_stamp_ns), "")
 
     def close(self) -> None:
         """Writes what still waits for a joint state."""

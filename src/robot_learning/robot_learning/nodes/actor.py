@@ -1,9 +1,12 @@
 """What the nodes that command have in common: prepare, observe, answer, finish. Which action to take is left to them.
 
-lockstep: every joint state between prepare and finish is answered once, until the horizon is reached.
-realtime: from EpisodeStatus "running" on, the latest joint state is answered at the task's rate; no joint state is answered twice.
+lockstep: every joint state between prepare and finish is answered once, until the horizon is reached; in a task with objects as soon
+as their poses of the same stamp are there, too.
+realtime: from EpisodeStatus "running" on, the latest joint state is answered at the task's rate; no joint state is answered twice, and
+none without recent poses of the objects.
 """
 
+from functools import partial
 from typing import Any
 
 from robot_learning_interfaces.msg import EpisodeStatus, JointCommand
@@ -15,6 +18,7 @@ from robot_learning.core.types import JointState as State
 from robot_learning.data import cdr
 from robot_learning.nodes import messages, parameters, qos
 from robot_learning.nodes.matching import LISTENERS, SOMEBODY, unread, unwritten
+from robot_learning.nodes.object_poses import ObjectPoses
 from robot_learning.nodes.spin import GraphNode, steady_ns
 from robot_learning.run.actor import Act, Actor, exploration
 from robot_learning.run.robots import load_chain, load_robot
@@ -50,6 +54,8 @@ class ActorNode(GraphNode):
         self._counts: dict[str, int] = {}
         self._commands = self.create_publisher(JointCommand, "/joint_command", qos.CONTROL_WRITER)
         self._states: Any = None
+        bad = partial(self._count, "bad_object_pose")
+        self._objects = ObjectPoses(self, self.robot.base_link, self.given.clock, self._on_object, bad)
         if not self._lockstep:
             self._listen()
         self.create_subscription(EpisodeStatus, "/episode_status", self._on_status, qos.LATCHED)
@@ -98,7 +104,12 @@ class ActorNode(GraphNode):
             response.message = f"{self.get_name()}: {error}"
             return response
         self._listen()
-        response.message = unwritten(self._states) or unread(self, "/joint_command", (SOMEBODY, *LISTENERS * request.record))
+        watched = [self._states, *self._objects.listen(task)]
+        if self._lockstep:
+            self._state = None  # one of the last episode has nothing to do with the poses of this one
+        response.message = next(filter(None, map(unwritten, watched)), "") or unread(
+            self, "/joint_command", (SOMEBODY, *LISTENERS * request.record)
+        )
         if response.message:
             return response
         self._actor = Actor(self.robot, self._chain, task, condition, act, f"{self.get_name()} {identity}", self.mode)
@@ -126,6 +137,11 @@ class ActorNode(GraphNode):
         if self._state.stamp_ns != self._answered and (self._lockstep or self._due):
             self._answer(self._state)
 
+    def _on_object(self) -> None:
+        """A pose of an object came: in lockstep the joint state of its stamp may be waiting for it."""
+        if self._lockstep and self._state is not None and self._state.stamp_ns != self._answered:
+            self._answer(self._state)
+
     def tick(self, now_ns: int) -> None:
         """Realtime: one command for the latest joint state; if that is old or answered already, the next one is answered at once."""
         if self._state is None or self._state.stamp_ns == self._answered or now_ns - self._state_ns > STALE_NS:
@@ -136,7 +152,12 @@ class ActorNode(GraphNode):
     def _answer(self, state: State) -> None:
         if self._actor is None or self._step >= self._request.horizon:
             return
-        command = self._actor.answer(state, self._step, self._noise[self._step])
+        places = self._objects.at(state.stamp_ns)
+        if places is None:
+            if not self._lockstep:
+                self._count("object_not_seen")
+            return
+        command = self._actor.answer(state, self._step, self._noise[self._step], places)
         self._commands.publish(cdr.to_joint_command(command, self.robot.joints))
         self._answered, self._due = state.stamp_ns, False
         self._step += 1

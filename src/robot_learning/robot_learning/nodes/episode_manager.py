@@ -10,6 +10,7 @@ import time
 from functools import cache, partial
 from typing import Any
 
+from geometry_msgs.msg import PoseStamped
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from robot_learning_interfaces.action import RunEpisode
@@ -18,6 +19,7 @@ from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
 from sensor_msgs.msg import JointState
 
 from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.data.decode import object_topic
 from robot_learning.data.definitions import typestore
 from robot_learning.nodes import messages, parameters, qos
 from robot_learning.nodes.ears import Ears
@@ -27,6 +29,7 @@ from robot_learning.nodes.spin import GraphNode, run, steady_ns
 from robot_learning.run.episode_progress import Plan, Progress
 from robot_learning.run.robots import load_chain, load_robot
 from robot_learning.run.tasks import load_task
+from robot_learning.tasks.description import TaskConfig
 
 TICK_NS = 5_000_000  # while an episode runs: messages, deadlines and repeated questions
 NEAR_END, END_TICK_NS = 10, 1_000_000  # for the last steps, so that the end is seen at once
@@ -57,9 +60,10 @@ class EpisodeManager(GraphNode):
         typestore()
         self._status = self.create_publisher(EpisodeStatus, "/episode_status", qos.LATCHED)
         reader = qos.RECORDER_READER
-        states = reader if self._lockstep else QoSProfile(depth=reader.depth, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self._reader = reader if self._lockstep else QoSProfile(depth=reader.depth, reliability=ReliabilityPolicy.BEST_EFFORT)
         self._ears = Ears(self)
-        self._ears.listen(JointState, self._robot.joint_states_topic, states)
+        self._ears.listen(JointState, self._robot.joint_states_topic, self._reader)
+        self._objects: dict[str, str] = {}  # name by topic, of all that were ever listened to
         self._ears.listen(JointCommand, "/joint_command", reader)
         self.create_subscription(GateStatus, "/safety_gate/status", self._on_gate, qos.LATCHED)
         nodes = [*(["simulator"] if self._given.backend == "sim" else []), *ACTORS.values(), "safety_gate", "recorder"]
@@ -104,7 +108,11 @@ class EpisodeManager(GraphNode):
         """Takes in the joint states and commands that have come."""
         now, progress = steady_ns(), self._progress
         for heard in self._ears.take():
-            if progress is not None:
+            if progress is None:
+                continue
+            if heard.topic in self._objects:
+                progress.on_object(self._objects[heard.topic], heard.raw)
+            else:
                 (progress.on_command if heard.topic == "/joint_command" else progress.on_state)(heard.raw, now)
 
     def _on_gate(self, message: GateStatus) -> None:
@@ -151,6 +159,7 @@ class EpisodeManager(GraphNode):
         if controller is None:
             raise UsageError(f"controller {request.controller!r}; allowed are {', '.join(ACTORS)}")
         task, condition = load_task(request.task), messages.condition(request.condition)
+        self._listen_to(task)
         self._plan = Plan(self._robot, self._chain, task, condition, request.horizon or task.horizon, self._lockstep)
         prepare = PrepareEpisode.Request(episode=self._name, robot=self._robot.name, horizon=self._plan.horizon)
         for field in ("task", "condition", "controller", "id", "version", "seed", "noise", "cameras", "record", "fsync"):
@@ -166,6 +175,13 @@ class EpisodeManager(GraphNode):
             if self._progress is None:
                 self._listen()  # what came before does not belong to the episode
                 self._progress = Progress(self._plan)
+
+    def _listen_to(self, task: TaskConfig) -> None:
+        for one in task.objects:
+            topic = object_topic(one.name)
+            if topic not in self._objects:
+                self._objects[topic] = one.name
+                self._ears.listen(PoseStamped, topic, self._reader)
 
     def _steps(self) -> Pause[None]:
         """From the first step to the joint state after the last one."""

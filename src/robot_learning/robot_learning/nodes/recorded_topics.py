@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from robot_learning_interfaces.msg import EpisodeStatus, GateStatus, JointCommand, Keypoints
@@ -12,11 +13,22 @@ from std_msgs.msg import Bool, Float64MultiArray, String
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.data.bag_writer import Qos
+from robot_learning.data.decode import object_topic
 from robot_learning.nodes.qos import RECORDER_LATCHED, RECORDER_READER
 from robot_learning.robots.description import Robot
 
 IMAGES = 512  # images are large: in realtime no more than these wait
-STAMPED = (JointState, JointCommand, GateStatus, EpisodeStatus, Keypoints, Image, CameraInfo, JointTrajectory)  # begin with a header
+STAMPED = (
+    JointState,
+    JointCommand,
+    GateStatus,
+    EpisodeStatus,
+    Keypoints,
+    Image,
+    CameraInfo,
+    JointTrajectory,
+    PoseStamped,
+)  # begin with a header
 
 
 class Recorded(NamedTuple):
@@ -25,8 +37,8 @@ class Recorded(NamedTuple):
     name: str
     kind: Any  # message class
     qos: QoSProfile
-    role: str  # "required", "optional", "output" (one of them is enough) or "camera"
-    camera: str = ""  # only in episodes with this camera
+    role: str  # "required", "optional", "output" (one of them is enough), "camera" or "object"
+    only: str = ""  # in episodes with this camera or object
     latched: bool = False
 
     @property
@@ -70,6 +82,11 @@ def topics_of(robot: Robot, cameras: Sequence[str], lockstep: bool) -> list[Reco
         for topic, kind, role in ((f"/{name}/image_raw", Image, "camera"), (f"/{name}/camera_info", CameraInfo, "required")):
             topics.append(Recorded(topic, kind, QoSProfile(depth=IMAGES, reliability=reliability), role, name))
     return topics
+
+
+def of_object(name: str) -> Recorded:
+    """The poses of an object."""
+    return Recorded(object_topic(name), PoseStamped, RECORDER_READER, "object", name)
 
 
 def transforms_class() -> Any | None:

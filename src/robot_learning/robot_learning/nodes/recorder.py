@@ -19,12 +19,13 @@ from robot_learning.data.episode_log import EpisodeLog, Roles
 from robot_learning.nodes import messages, parameters
 from robot_learning.nodes.ears import Ears
 from robot_learning.nodes.matching import WAITING
-from robot_learning.nodes.recorded_topics import Recorded, offered, topics_of
+from robot_learning.nodes.recorded_topics import Recorded, of_object, offered, topics_of
 from robot_learning.nodes.spin import GraphNode, run, steady_ns
 from robot_learning.run.config import available
 from robot_learning.run.provenance import commit
 from robot_learning.run.resolved import cameras
 from robot_learning.run.robots import load_robot
+from robot_learning.run.tasks import load_task
 
 LISTEN_NS = 50_000_000
 IDLE_NS = 1_000_000_000  # so that what nobody wants does not pile up
@@ -96,7 +97,9 @@ class Recorder(GraphNode):
             if checked_name(camera, "camera") not in available("cameras"):
                 raise UsageError(f"no camera {camera!r}; there is {', '.join(available('cameras'))}")
         self._discard("another episode began")
-        wanted = [topic for topic in self._topics if topic.camera in ("", *request.cameras)]
+        objects = [one.name for one in load_task(request.task).objects]
+        self._listen_to(objects)
+        wanted = [topic for topic in self._topics if topic.only in ("", *request.cameras, *objects)]
         found = {topic.name: offered(self, topic) for topic in wanted}
         self._match_reliability(wanted, found)
         missing = self._unmatched(wanted, found)
@@ -104,6 +107,13 @@ class Recorder(GraphNode):
             return f"{WAITING}publishers of {', '.join(missing)}"
         self._open(request, [topic for topic in wanted if found[topic.name]], found)
         return ""
+
+    def _listen_to(self, objects: list[str]) -> None:
+        """Objects are known when the first task with them comes."""
+        for topic in map(of_object, objects):
+            if topic.name not in {known.name for known in self._topics}:
+                self._topics.append(topic)
+                self._ears.listen(topic.kind, topic.name, topic.qos)
 
     def _match_reliability(self, wanted: list[Recorded], found: dict[str, tuple]) -> None:
         """A best-effort publisher never reaches a reliable reader; such readers are replaced."""
@@ -116,7 +126,7 @@ class Recorder(GraphNode):
         """The topics without a publisher; of the robot's command topics one is enough."""
         none = [topic for topic in wanted if not (found[topic.name] and self._ears.publishers(topic.name))]
         outputs = [topic for topic in wanted if topic.role == "output"]
-        missing = [topic.name for topic in none if topic.role in ("required", "camera")]
+        missing = [topic.name for topic in none if topic.role in ("required", "camera", "object")]
         return missing + ([" or ".join(topic.name for topic in outputs)] if all(topic in none for topic in outputs) else [])
 
     def _open(self, request: PrepareEpisode.Request, topics: list[Recorded], found: dict[str, tuple]) -> None:
@@ -134,9 +144,9 @@ class Recorder(GraphNode):
         writer = BagWriter(self._bags, request.episode, about, request.fsync)
         for topic in topics:
             writer.add_topic(topic.name, topic.type_name, found[topic.name])
-        images = tuple(topic.name for topic in topics if topic.role == "camera")
+        with_states = tuple(topic.name for topic in topics if topic.role in ("camera", "object"))
         outputs = tuple(topic.name for topic in topics if topic.role == "output")
-        roles = Roles(self._robot.joint_states_topic, "/joint_command", outputs, images)
+        roles = Roles(self._robot.joint_states_topic, "/joint_command", outputs, with_states)
         self._listen()  # what came before does not belong to the episode
         self._log = EpisodeLog(writer, roles, {topic.name: topic.stamped for topic in topics}, self._lockstep)
         for name, raw in self._last.items():

@@ -1,5 +1,6 @@
 """What the simulated robot and its surroundings publish."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +14,7 @@ from std_msgs.msg import String
 from robot_learning.core.paths import PACKAGE
 from robot_learning.core.types import Array
 from robot_learning.data import cdr
+from robot_learning.data.decode import object_topic
 from robot_learning.nodes.messages import to_camera_info, to_image, to_pose_stamped
 from robot_learning.nodes.qos import CLOCK_WRITER, CONTROL_WRITER, IMAGE_WRITER, LATCHED
 from robot_learning.robots.bullet_arm import BulletArm
@@ -40,7 +42,7 @@ def to_transform(camera: CameraConfig, robot: Robot) -> TransformStamped:
 
 
 class SimulatedTopics:
-    """Publishers for joint states, cameras, ground truth, the description and, if the simulator makes time, the clock."""
+    """Publishers for joint states, objects, cameras, ground truth, the description and, if the simulator makes time, the clock."""
 
     def __init__(self, node: Node, robot: Robot, with_clock: bool) -> None:
         """Publish the robot's description and prepare the rest."""
@@ -53,6 +55,7 @@ class SimulatedTopics:
         self._description.publish(String(data=description(robot)))
         self._cameras: dict[str, tuple[CameraConfig, Any, Any]] = {}
         self._on: list[str] = []
+        self._objects: dict[str, Any] = {}
         self._transforms: Any = None
         self._truth_wanted = False
 
@@ -66,6 +69,12 @@ class SimulatedTopics:
                 self._cameras[name] = camera, images, self._node.create_publisher(CameraInfo, f"/{name}/camera_info", CAMERA_INFO_WRITER)
                 self._publish_transforms()
         self._on = list(dict.fromkeys(names))
+
+    def objects(self, names: Iterable[str]) -> None:
+        """Offer the poses of these objects."""
+        for name in names:
+            if name not in self._objects:
+                self._objects[name] = self._node.create_publisher(PoseStamped, object_topic(name), CONTROL_WRITER)
 
     def _publish_transforms(self) -> None:
         """Where the cameras are, on /tf_static; tf2_msgs is only there with an installed ROS."""
@@ -95,6 +104,8 @@ class SimulatedTopics:
             infos.publish(to_camera_info(camera, stamp_ns))
         if self._truth_wanted:
             self._tool.publish(to_pose_stamped(arm.tool_pose(), stamp_ns, self._robot.base_link))
+        for name, pose in arm.objects(stamp_ns).items():
+            self._objects[name].publish(cdr.to_object_pose(pose, self._robot.base_link))
         self._joint_states.publish(cdr.to_joint_state(arm.joint_state(stamp_ns), self._robot.joints))
 
     def look_for_readers(self) -> None:

@@ -11,6 +11,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import UsageError
 from robot_learning.data import cdr
+from robot_learning.data.decode import object_topic
 from robot_learning.nodes.matching import ACTORS, LISTENERS, unread
 from robot_learning.nodes.messages import BadMessage, condition, set_counts, trajectory
 from robot_learning.nodes.parameters import declare
@@ -43,6 +44,7 @@ class Simulator(GraphNode):
         self._episode, self._running, self._steps, self._horizon, self._substeps = "", False, 0, 0, 0
         self._counts = {"simulator.commands": 0, "simulator.refused": 0}
         self._topics = SimulatedTopics(self, self._robot, with_clock=self._lockstep)
+        self._topics.objects(self._arm.objects())
         self._cameras = [name for name in parameters.cameras.split(",") if name]
         self._topics.cameras(self._cameras)
         for mode, config in self._robot.modes.items():
@@ -72,10 +74,13 @@ class Simulator(GraphNode):
         self._episode = request.episode if response.ok else ""
         return response
 
-    def _unread(self, request: Any) -> str:
-        """Who in the chain is not known yet to read the joint states; in realtime the next one will do."""
-        chain = [ACTORS[request.controller], "safety_gate"] if self._lockstep and request.controller in ACTORS else []
-        return unread(self, self._robot.joint_states_topic, (*chain, *LISTENERS * request.record))
+    def _unread(self, request: Any, objects: list[str]) -> str:
+        """Who in the chain is not known yet to read the joint states or the objects' poses; in realtime the next one will do."""
+        actor = [ACTORS[request.controller]] if self._lockstep and request.controller in ACTORS else []
+        others = LISTENERS * request.record
+        found = unread(self, self._robot.joint_states_topic, (*actor, *["safety_gate"] * len(actor), *others))
+        seen = [unread(self, object_topic(name), (*actor, *others)) for name in objects if self._lockstep]
+        return next(filter(None, (found, *seen)), "")
 
     def _prepare(self, request: Any) -> str:
         if request.robot != self._robot.name:
@@ -84,7 +89,9 @@ class Simulator(GraphNode):
         task = load_task(request.task)
         self._substeps = self._substeps_of(task)
         self._horizon = request.horizon or task.horizon
-        if waiting := self._unread(request):
+        objects = [one.name for one in task.objects]
+        self._topics.objects(objects)
+        if waiting := self._unread(request, objects):
             return waiting
         if task != self._task:
             self._task = task

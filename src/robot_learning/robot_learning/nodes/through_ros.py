@@ -135,9 +135,11 @@ class ThroughRos:
             raise WorkFailed(f"an episode on {request.condition.name} left no bag: {result.ending}")
         s, bag = self._setting, Bag(Path(result.bag))
         states, commands = bag.joint_states(s.robot.joint_states_topic, s.robot.joints), bag.commands(s.robot.joints)
+        objects = bag.objects([one.name for one in s.task.objects], s.robot.base_link)
         if not commands:
             raise WorkFailed(f"an episode on {request.condition.name} ended before its first step: {result.ending}")
-        frames = (recording if bag.ending == "time" else beginning)(states, commands, round(1e9 / s.task.rate_hz))
+        read, lockstep = recording if bag.ending == "time" else beginning, bag.about.get("clock") != "realtime"
+        frames = read(states, commands, round(1e9 / s.task.rate_hz), objects, lockstep)
         return episode(s.robot, s.chain, s.task, request.condition, frames, bag.ending, result.bag, messages.counts(result))
 
     def _goal(self, request: EpisodeRequest) -> Pause[Any]:

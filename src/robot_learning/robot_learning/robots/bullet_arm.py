@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_learning.core.errors import UsageError
-from robot_learning.core.types import Array, JointState
+from robot_learning.core.types import Array, JointState, ObjectPose
 from robot_learning.robots.camera import CameraConfig, parent_link
 from robot_learning.robots.description import Robot
-from robot_learning.robots.held_tools import prepared_urdf
+from robot_learning.robots.held_tools import held, prepared_urdf
 from robot_learning.robots.joint_trajectory import Point, streamed
 from robot_learning.robots.physics import pybullet
 from robot_learning.robots.rendering import render
@@ -65,7 +65,7 @@ class BulletArm:
             fixedTimeStep=1.0 / self.physics_hz, numSubSteps=0, deterministicOverlappingPairs=1, enableFileCaching=0, physicsClientId=client
         )
         pybullet.setGravity(0.0, 0.0, -9.81, physicsClientId=client)
-        text = prepared_urdf(self._urdf_path, self.robot, block)
+        text = prepared_urdf(self._urdf_path, self.robot, held(self._task, block))
         with tempfile.NamedTemporaryFile("w", suffix=".urdf") as file:
             file.write(text)
             file.flush()
@@ -98,13 +98,14 @@ class BulletArm:
         self._motors_on = True
 
     def reset(self, condition: Condition) -> None:
-        """Start afresh from a condition: arm at rest, target or block in place, controllers active and without a command."""
+        """Start afresh from a condition: arm and objects at rest, target or block in place, controllers active and without a command."""
         self._check_start(condition.initial_positions)
         block = block_of(self._task, condition)
         if block != self._built:
             self._load(block)
         pybullet.restoreState(self._snapshot, physicsClientId=self._client)
         self.scene.place(condition.target)
+        self.scene.place_objects(condition)
         self._settle(condition.initial_positions)
 
     def _check_start(self, positions: Array) -> None:
@@ -217,6 +218,10 @@ class BulletArm:
             np.array([state[1] for state in states]),
             np.array(effort),
         )
+
+    def objects(self, stamp_ns: int | None = None) -> dict[str, ObjectPose]:
+        """Where the task's objects are, by name."""
+        return self.scene.objects(self.time_ns if stamp_ns is None else stamp_ns)
 
     def link_pose(self, name: str) -> Array:
         """(4, 4) pose of a link in the base frame, m."""

@@ -1,4 +1,4 @@
-"""The robot's URDF with its gripper held and, for insertion, a peg in the hand.
+"""The robot's URDF with its gripper held and, where the task wants it, a peg or a blade in the hand.
 
 Both become rigid parts of the hand: a held finger needs no motor and no degree of freedom, and a peg on a fixed joint of the same
 articulated body is perfectly stiff, which a constraint between two bodies is not.
@@ -6,20 +6,36 @@ articulated body is perfectly stiff, which a constraint between two bodies is no
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.urdf import Joint, read_urdf
 from robot_learning.robots.description import Gripper, Robot
-from robot_learning.tasks.description import Block
+from robot_learning.tasks.description import Blade, Block, TaskConfig
 
-PEG_LINK = "peg"
 PEG_DENSITY = 1200.0  # kg/m³, plastic
 PEG_COLOR = "0.93 0.62 0.10 1"
 
 
-def prepared_urdf(path: Path, robot: Robot, block: Block | None) -> str:
+class Rod(NamedTuple):
+    """A square rod along the tool's z axis, from the tool frame on."""
+
+    link: str
+    width: float  # m
+    length: float  # m
+
+
+def held(task: TaskConfig | None, block: Block | None) -> Rod | None:
+    """What is in the hand, with a condition's own `block` in place of the task's."""
+    if block is not None:
+        return Rod("peg", block.width, block.peg_length)
+    blade: Blade | None = task.blade if task is not None else None
+    return None if blade is None else Rod("blade", blade.width, blade.length)
+
+
+def prepared_urdf(path: Path, robot: Robot, rod: Rod | None) -> str:
     """The text of the URDF at `path` as the simulator loads it.
 
     Raises:
@@ -39,17 +55,17 @@ def prepared_urdf(path: Path, robot: Robot, block: Block | None) -> str:
     if robot.gripper is not None:
         elements = {element.get("name"): element for element in root.findall("joint")}
         for name in robot.gripper.joints:
-            _hold(elements[name], urdf.joint(name), _opening(robot.gripper, block))
-    if block is not None:
-        _add_peg(root, robot.tool_link, block)
+            _hold(elements[name], urdf.joint(name), _opening(robot.gripper, rod))
+    if rod is not None:
+        _add_rod(root, robot.tool_link, rod)
     return ET.tostring(root, encoding="unicode")
 
 
-def _opening(gripper: Gripper, block: Block | None) -> float:
-    """Of each finger, m: round the peg or wide open."""
-    if block is None:
+def _opening(gripper: Gripper, rod: Rod | None) -> float:
+    """Of each finger, m: round the rod or wide open."""
+    if rod is None:
         return gripper.open_m
-    return float(np.clip(block.width / 2.0, gripper.closed_m, gripper.open_m))
+    return float(np.clip(rod.width / 2.0, gripper.closed_m, gripper.open_m))
 
 
 def _hold(element: ET.Element, joint: Joint, opening: float) -> None:
@@ -72,19 +88,19 @@ def _add_inertial(link: ET.Element, z: float, mass: float, moments: tuple[float,
     ET.SubElement(inertial, "inertia", ixx=ixx, iyy=iyy, izz=izz, ixy="0", ixz="0", iyz="0")
 
 
-def _add_peg(root: ET.Element, tool_link: str, block: Block) -> None:
-    width, length = block.width, block.peg_length
+def _add_rod(root: ET.Element, tool_link: str, rod: Rod) -> None:
+    name, width, length = rod
     mass = PEG_DENSITY * width * width * length
     across, along = mass * (width**2 + length**2) / 12.0, mass * width**2 / 6.0
-    link = ET.SubElement(root, "link", name=PEG_LINK)
+    link = ET.SubElement(root, "link", name=name)
     _add_inertial(link, length / 2.0, mass, (across, across, along))
     for kind in ("visual", "collision"):
         part = ET.SubElement(link, kind)
         ET.SubElement(part, "origin", xyz=f"0 0 {length / 2.0}", rpy="0 0 0")
         ET.SubElement(ET.SubElement(part, "geometry"), "box", size=f"{width} {width} {length}")
         if kind == "visual":
-            ET.SubElement(ET.SubElement(part, "material", name=PEG_LINK), "color", rgba=PEG_COLOR)
-    joint = ET.SubElement(root, "joint", name=f"{PEG_LINK}_joint", type="fixed")
+            ET.SubElement(ET.SubElement(part, "material", name=name), "color", rgba=PEG_COLOR)
+    joint = ET.SubElement(root, "joint", name=f"{name}_joint", type="fixed")
     ET.SubElement(joint, "parent", link=tool_link)
-    ET.SubElement(joint, "child", link=PEG_LINK)
+    ET.SubElement(joint, "child", link=name)
     ET.SubElement(joint, "origin", xyz="0 0 0", rpy="0 0 0")

@@ -1,4 +1,4 @@
-"""What surrounds the arm in PyBullet: table, target marker, and the block of the insertion task."""
+"""What surrounds the arm in PyBullet: table, target marker, the block of the insertion task, and objects that slide on the table."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -7,9 +7,9 @@ import numpy as np
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.rotations import to_quaternion
-from robot_learning.core.types import Array
+from robot_learning.core.types import Array, ObjectPose
 from robot_learning.robots.physics import pybullet
-from robot_learning.tasks.description import Block, Condition, TaskConfig
+from robot_learning.tasks.description import Block, Condition, Disc, TaskConfig, start_of
 
 Color = tuple[float, float, float, float]
 
@@ -31,6 +31,9 @@ TABLE_COLOR: Color = (0.62, 0.53, 0.43, 1.0)
 BLOCK_COLOR: Color = (0.20, 0.42, 0.62, 1.0)
 PLINTH_COLOR: Color = (0.45, 0.48, 0.52, 1.0)
 TARGET_COLOR: Color = (0.90, 0.22, 0.12, 1.0)
+OBJECT_COLOR: Color = (0.12, 0.12, 0.14, 1.0)
+AFAR = (-5.0, 0.0, 5.0)  # m, where objects are before an episode
+MARK = 0.002  # m, height of the flat marker on the table
 
 
 class Mesh(NamedTuple):
@@ -55,17 +58,20 @@ def block_of(task: TaskConfig | None, condition: Condition | None) -> Block | No
 
 
 class Scene:
-    """The static bodies of one PyBullet client."""
+    """The bodies of one PyBullet client beside the arm."""
 
     def __init__(self, client: int, task: TaskConfig | None, block: Block | None) -> None:
-        """Build the table and, for a task, its marker or its block."""
+        """Build the table and, for a task, its objects and its marker or its block."""
         self._client = client
         self.names: dict[int, str] = {}
         self.table = self._box("table", TABLE_HALF, TABLE_CENTER, TABLE_COLOR)
         self._block = block
         self._moving: list[tuple[int, Array]] = []  # body, its position in the target's frame
+        self._objects: dict[str, tuple[int, Disc]] = {}
         if block is not None:
             self._build_block(block)
+        elif task is not None and task.objects:
+            self._build_objects(task)
         elif task is not None:
             self._moving.append((self._sphere("target", 0.025, TARGET_COLOR), np.zeros(3)))
 
@@ -79,6 +85,51 @@ class Scene:
         for body, offset in self._moving:
             at = (position + rotation @ offset).tolist()
             pybullet.resetBasePositionAndOrientation(body, at, quaternion, physicsClientId=self._client)
+
+    def place_objects(self, condition: Condition) -> None:
+        """Put the objects at rest on the table where a condition has them; UsageError if it does not say where.
+
+        They come from afar, where they touch nothing: otherwise what Bullet remembers of old contacts would show in the last bits.
+        """
+        if self._objects:
+            pybullet.performCollisionDetection(physicsClientId=self._client)
+        for name, (body, disc) in self._objects.items():
+            at = (*start_of(condition, name), disc.height / 2.0)
+            pybullet.resetBasePositionAndOrientation(body, at, (0.0, 0.0, 0.0, 1.0), physicsClientId=self._client)
+            pybullet.resetBaseVelocity(body, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), physicsClientId=self._client)
+
+    def objects(self, stamp_ns: int) -> dict[str, ObjectPose]:
+        """Where the objects are, by name, in the base frame."""
+        found = {}
+        for name, (body, _) in self._objects.items():
+            position, quaternion = pybullet.getBasePositionAndOrientation(body, physicsClientId=self._client)
+            found[name] = ObjectPose(stamp_ns, np.array(position), np.array(quaternion))
+        return found
+
+    def _build_objects(self, task: TaskConfig) -> None:
+        """Bullet multiplies the coefficients of friction of two bodies; with a table of 1 a disc's own is the one that it says."""
+        client = self._client
+        pybullet.changeDynamics(self.table, -1, lateralFriction=1.0, physicsClientId=client)
+        for disc in task.objects:
+            shape = pybullet.createCollisionShape(pybullet.GEOM_CYLINDER, radius=disc.radius, height=disc.height, physicsClientId=client)
+            body = self._body(disc.name, shape, self._cylinder(disc.radius, disc.height, OBJECT_COLOR), AFAR, disc.mass)
+            pybullet.changeDynamics(body, -1, lateralFriction=disc.friction, linearDamping=0.0, angularDamping=0.0, physicsClientId=client)
+            self._objects[disc.name] = body, disc
+        mark = self._cylinder(1.5 * task.objects[0].radius, MARK, TARGET_COLOR)
+        gap = task.blade.gap if task.blade is not None else 0.0
+        self._moving.append((self._body("target", -1, mark), np.array(task.tool_points[0]) + np.array([0.0, 0.0, gap])))
+
+    def _cylinder(self, radius: float, height: float, color: Color) -> int:
+        return int(
+            pybullet.createVisualShape(
+                pybullet.GEOM_CYLINDER,
+                radius=radius,
+                length=height,
+                rgbaColor=color,
+                specularColor=(0.0, 0.0, 0.0),
+                physicsClientId=self._client,
+            )
+        )
 
     def _build_block(self, block: Block) -> None:
         inner = block.width / 2.0 + block.clearance
@@ -123,8 +174,8 @@ class Scene:
         )
         return self._body(name, -1, visual)
 
-    def _body(self, name: str, shape: int, visual: int, position: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> int:
-        body = int(pybullet.createMultiBody(0.0, shape, visual, position, physicsClientId=self._client))
+    def _body(self, name: str, shape: int, visual: int, position: tuple[float, float, float] = (0.0, 0.0, 0.0), mass: float = 0.0) -> int:
+        body = int(pybullet.createMultiBody(mass, shape, visual, position, physicsClientId=self._client))
         self.names[body] = name
         return body
 

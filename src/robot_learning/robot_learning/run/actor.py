@@ -11,8 +11,9 @@ from robot_learning.core.types import Array, Command, JointState, LinearGaussian
 from robot_learning.models.gaussian_policy import GaussianPolicy
 from robot_learning.robots.description import Mode, Robot
 from robot_learning.tasks.description import Condition, TaskConfig
-from robot_learning.tasks.state import observe
+from robot_learning.tasks.state import observe, since
 
+NO_PLACES: Array = np.zeros((0, 3))
 Act = Callable[[int, Array, Array | None], Array]  # (step, state (dx,), noise (du,) or None for the mean) -> action (du,)
 
 
@@ -25,10 +26,17 @@ class Actor:
         """`source` names the commands' origin: node name, and id:version of the controller or policy."""
         self._robot, self._chain, self._task, self._condition = robot, chain, task, condition
         self._act, self._source, self._mode = act, source, mode or robot.command_mode
+        self._before: tuple[int, Array] | None = None  # stamp of the last joint state that was answered, and where the objects were
 
-    def answer(self, state: JointState, step: int, noise_t: Array | None) -> Command:
-        """The command for the joint state that was measured at `step`; `noise_t` (du,) is standard normal, None: the mean action."""
-        x = observe(self._chain, self._task, self._condition, state.position, state.velocity)
+    def answer(self, state: JointState, step: int, noise_t: Array | None, places: Array = NO_PLACES) -> Command:
+        """The command for the joint state that was measured at `step`; steps follow each other.
+
+        noise_t (du,) is standard normal, None: the mean action. places (k, 3): where the task's objects are, base frame, m.
+        """
+        last_ns, before = self._before or (state.stamp_ns - 1, places)
+        self._before = state.stamp_ns, places
+        objects = since(before, places, state.stamp_ns - last_ns)
+        x = observe(self._chain, self._task, self._condition, state.position, state.velocity, objects)
         values = to_command(self._robot, self._mode, self._act(step, x, noise_t), state.position)
         return Command(state.stamp_ns, self._mode, values, self._source, step)
 

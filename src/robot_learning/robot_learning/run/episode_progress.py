@@ -7,9 +7,9 @@ import numpy as np
 
 from robot_learning.core.errors import WorkFailed
 from robot_learning.core.kinematics import Chain
-from robot_learning.core.types import Command, JointState
+from robot_learning.core.types import Command, JointState, ObjectPose
 from robot_learning.data.cdr import header_stamp_ns
-from robot_learning.data.decode import commands, joint_states
+from robot_learning.data.decode import commands, joint_states, object_poses
 from robot_learning.data.frames import is_final, recording
 from robot_learning.robots.description import Robot
 from robot_learning.run.episodes import Episode, episode
@@ -44,6 +44,9 @@ class Progress:
         self._raw_commands: list[bytes] = []
         self._states: list[JointState] = []  # decoded, as far as anyone asked
         self._commands: list[Command] = []
+        self._raw_objects: dict[str, list[bytes]] = {one.name: [] for one in plan.task.objects}
+        self._objects: dict[str, list[ObjectPose]] = {name: [] for name in self._raw_objects}
+        self._objects_ns = dict.fromkeys(self._raw_objects, -1)  # stamp of the newest pose
         self._state_ns = self._command_ns = 0  # arrival of the last ones, steady clock
         self._last_command_ns = 0
         self.last_stamp_ns = 0  # of the newest joint state
@@ -62,6 +65,12 @@ class Progress:
         self._raw_commands.append(raw)
         self._command_ns, self._last_command_ns = now_ns, header_stamp_ns(raw)
 
+    def on_object(self, name: str, raw: bytes) -> None:
+        """A pose of one of the task's objects arrived."""
+        if name in self._raw_objects:  # of another task otherwise
+            self._raw_objects[name].append(raw)
+            self._objects_ns[name] = header_stamp_ns(raw)
+
     @property
     def step(self) -> int:
         """Time steps that were commanded."""
@@ -69,7 +78,9 @@ class Progress:
 
     @property
     def done(self) -> bool:
-        """All steps were commanded, and the joint state after the last one is there."""
+        """All steps were commanded, and the joint state after the last one is there, in lockstep with the objects' poses."""
+        if self._plan.lockstep and any(stamp < self.last_stamp_ns for stamp in self._objects_ns.values()):
+            return False
         return self.step >= self._plan.horizon and is_final(self.last_stamp_ns, self._last_command_ns, self._plan.period_ns)
 
     def fault(self, now_ns: int) -> str:
@@ -90,7 +101,10 @@ class Progress:
         joints = self._plan.robot.joints
         self._states += joint_states(self._raw_states[len(self._states) :], joints)
         self._commands += commands(self._raw_commands[len(self._commands) :], joints)
-        frames = recording(self._states, self._commands[:steps], self._plan.period_ns)
+        for name, raw in self._raw_objects.items():
+            self._objects[name] += object_poses(raw[len(self._objects[name]) :], self._plan.robot.base_link)
+        objects = list(self._objects.values())
+        frames = recording(self._states, self._commands[:steps], self._plan.period_ns, objects, self._plan.lockstep)
         return episode(self._plan.robot, self._plan.chain, self._plan.task, self._plan.condition, frames, ending, "", {})
 
     def cost(self) -> float:

@@ -9,10 +9,11 @@ from robot_learning.control.actions import to_action
 from robot_learning.core.kinematics import Chain
 from robot_learning.core.types import Array, LinearGaussian, Recording, Rollouts
 from robot_learning.models.gaussian_policy import GaussianPolicy
-from robot_learning.robots.description import Robot
+from robot_learning.robots.description import Mode, Robot
 from robot_learning.tasks.cost import cost
+from robot_learning.tasks.cost_terms import with_robot
 from robot_learning.tasks.description import Condition, TaskConfig
-from robot_learning.tasks.state import observe
+from robot_learning.tasks.state import moving, observe
 from robot_learning.tasks.success import distance
 
 
@@ -34,7 +35,7 @@ class Episode(NamedTuple):
     states: Array  # (T + 1, dx)
     actions: Array  # (T, du), dimensionless, as asked for (before the gate)
     cost: Array  # (T + 1,), per step
-    distance: float  # m, of the first tool point to its place, at the last step
+    distance: float  # m, of the first object, or the first tool point, to its place, at the last step
     ending: str  # "time", "cancelled" or "fault: <reason>"
     bag: str  # path of the committed bag; empty if none
     counts: Mapping[str, int]  # such as "gate.changed"
@@ -63,9 +64,12 @@ def episode(
     counts: Mapping[str, int],
 ) -> Episode:
     """The episode behind a recording, from a live run or from a bag: the same bits for both."""
-    states = observe(chain, task, condition, recording.positions, recording.velocities)
-    actions = to_action(robot, recording.mode, recording.commands, recording.positions[:-1])  # type: ignore[arg-type]
-    return Episode(recording, states, actions, cost(task, states, actions), float(distance(task, states[-1])), ending, bag, counts)
+    objects = moving(recording.stamps_ns, recording.objects) if task.objects else None
+    states = observe(chain, task, condition, recording.positions, recording.velocities, objects)
+    mode: Mode = recording.mode  # type: ignore[assignment]
+    actions = to_action(robot, mode, recording.commands, recording.positions[:-1])
+    costs = cost(with_robot(task, robot, mode), states, actions)
+    return Episode(recording, states, actions, costs, float(distance(task, states[-1])), ending, bag, counts)
 
 
 def rollouts(episodes: Sequence[Episode], conditions: int) -> Rollouts:

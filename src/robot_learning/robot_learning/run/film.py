@@ -89,7 +89,12 @@ def drawn(setting: Setting, wanted: Evaluation, plan: Plan, episode: Episode, st
         images = []
         for step in steps:
             positions = np.clip(episode.recording.positions[step], limits.position_lower, limits.position_upper)
-            arm.reset(plan.request.condition._replace(initial_positions=positions))
+            condition = plan.request.condition
+            places = dict(
+                zip([one.name for one in setting.task.objects], episode.recording.objects[step : step + 1].reshape(-1, 3), strict=True)
+            )
+            moved = {f"{name}.{axis}": float(value) for name, place in places.items() for axis, value in zip("xy", place[:2], strict=True)}
+            arm.reset(condition._replace(initial_positions=positions, parameters=condition.parameters | moved))
             images.append(arm.render(camera))
         return images
     finally:

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from robot_learning.core.errors import WorkFailed
 from robot_learning.core.kinematics import Chain
-from robot_learning.core.types import Command
+from robot_learning.core.types import Array, Command, ObjectPose
 from robot_learning.data.frames import recording
 from robot_learning.models.gaussian_policy import GaussianPolicy
 from robot_learning.robots.bullet_arm import BulletArm
 from robot_learning.robots.description import Mode, Robot
-from robot_learning.run.actor import Act, Actor, exploration, local, network
+from robot_learning.run.actor import NO_PLACES, Act, Actor, exploration, local, network
 from robot_learning.run.episodes import Episode, EpisodeRequest, episode
 from robot_learning.safety.gate import Gate
 from robot_learning.tasks.description import TaskConfig
@@ -69,10 +71,11 @@ class InProcess:
         arm.reset(request.condition)
         gate.arm(0)
         states, ending = [arm.joint_state()], "time"
+        objects = {name: [pose] for name, pose in arm.objects().items()}
         commands: list[Command] = []
         for step in range(task.horizon):
             gate.observe(states[-1], 0)
-            command = actor.answer(states[-1], step, noise[step])
+            command = actor.answer(states[-1], step, noise[step], _newest(objects))
             refusal = gate.submit(command, 0)
             output = gate.output(0)
             if refusal or output is None:
@@ -82,8 +85,15 @@ class InProcess:
             arm.step(self._substeps)
             commands.append(command)
             states.append(arm.joint_state())
+            for name, pose in arm.objects().items():
+                objects[name].append(pose)
         counts = {f"gate.{kind}": count for kind, count in gate.episode_counts().items()}
         if not commands:
             raise WorkFailed(f"{request.condition.name}: the first command was refused: {ending}")
-        frames = recording(states, commands, round(1e9 / task.rate_hz))
+        frames = recording(states, commands, round(1e9 / task.rate_hz), list(objects.values()))
         return episode(robot, self._chain, task, request.condition, frames, ending, "", counts)
+
+
+def _newest(objects: dict[str, list[ObjectPose]]) -> Array:
+    """Where each object is now, (k, 3)."""
+    return np.stack([poses[-1].position for poses in objects.values()]) if objects else NO_PLACES

@@ -13,6 +13,7 @@ from robot_learning.run.experiment import Experiment
 from robot_learning.run.robots import load_chain, load_robot, urdf_path
 from robot_learning.run.tasks import load_task
 from robot_learning.tasks.conditions import draw
+from robot_learning.tasks.cost_terms import with_robot
 from robot_learning.tasks.description import Condition, TaskConfig
 from robot_learning.tasks.state import state_dim
 
@@ -38,7 +39,7 @@ def prepare(experiment: Experiment) -> Setting:
         raise UsageError(f"experiment {experiment.name}: mode: {robot.name} has no {mode!r}; there is {', '.join(robot.modes)}")
     train = draw(task, robot, chain, "train", count.train, count.seed)
     heldout = draw(task, robot, chain, "heldout", count.heldout, count.seed)
-    return Setting(robot, chain, urdf_path(robot), task, mode, train, heldout)
+    return Setting(robot, chain, urdf_path(robot), with_robot(task, robot, mode), mode, train, heldout)
 
 
 def first_controllers(setting: Setting) -> LinearGaussian:

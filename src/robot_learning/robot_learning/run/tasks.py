@@ -3,10 +3,11 @@
 from dataclasses import asdict
 from functools import cache
 from math import isfinite
+from re import fullmatch
 
 from robot_learning.core.errors import UsageError
 from robot_learning.run.config import named_file, read
-from robot_learning.tasks.description import Block, CostWeights, TaskConfig
+from robot_learning.tasks.description import Blade, Block, CostWeights, Disc, TaskConfig
 
 PHYSICS_HZ = 240.0  # what simulated robots step at
 LONGEST = 10_000  # steps of an episode
@@ -40,11 +41,34 @@ def checked(task: TaskConfig, where: str) -> TaskConfig:
     for field in ("success_distance", "success_distance_global"):
         _check(getattr(task, field), f"{where}: {field}", 0.0, 1.0, above=True)
     _check_cost(task.cost, where)
-    if (task.block is None) == (task.kind == "peg_insertion"):
-        raise UsageError(f"{where}: block: a task of kind peg_insertion has one, of kind reach none; this one is of kind {task.kind}")
+    _check_kind(task, where)
     if task.block is not None:
         _check_block(task.block, where)
+    if task.blade is not None:
+        _check_blade(task.blade, where)
+    for i, disc in enumerate(task.objects):
+        _check_object(disc, f"{where}: objects.{i}")
     return task
+
+
+def _check_kind(task: TaskConfig, where: str) -> None:
+    """What belongs to which kind of task."""
+    kind, names = task.kind, [disc.name for disc in task.objects]
+    if (task.block is None) == (kind == "peg_insertion"):
+        others = "of kind reach none" if kind == "reach" else "others none"
+        raise UsageError(f"{where}: block: a task of kind peg_insertion has one, {others}; this one is of kind {kind}")
+    for field, there in (("blade", task.blade is not None), ("objects", bool(names))):
+        if there != (kind == "puck"):
+            raise UsageError(f"{where}: {field}: expected in a task of kind puck and in no other; this one is of kind {kind}")
+    if len(set(names)) != len(names):
+        raise UsageError(f"{where}: objects: names {', '.join(names)}; each of them once is expected")
+    if task.blade is not None and task.tool_points[0] != (0.0, 0.0, task.blade.length):
+        raise UsageError(f"{where}: tool_points.0: {task.tool_points[0]}; [0, 0, {task.blade.length:g}], the end of the blade, is expected")
+    for field in ("tip", "moves"):
+        if getattr(task.cost, field) and not names:
+            raise UsageError(f"{where}: cost.{field}: {getattr(task.cost, field):g}; 0 is expected of a task without objects")
+    if task.arm is not None:
+        raise UsageError(f"{where}: arm: comes from config/robots; remove it")
 
 
 def _check_time(task: TaskConfig, where: str) -> None:
@@ -56,12 +80,27 @@ def _check_time(task: TaskConfig, where: str) -> None:
 
 def _check_cost(weights: CostWeights, where: str) -> None:
     for field, value in asdict(weights).items():
-        _check(value, f"{where}: cost.{field}", 0.0, 1e6, above=field == "alpha")
+        _check(value, f"{where}: cost.{field}", 0.0, 1e6, above=field in ("alpha", "limits_width", "contact_width"))
 
 
 def _check_block(block: Block, where: str) -> None:
     for field, value in asdict(block).items():
         _check(value, f"{where}: block.{field}", 0.0, 10.0 if field == "friction" else 1.0, above=field in ("depth", "width", "peg_length"))
+
+
+def _check_blade(blade: Blade, where: str) -> None:
+    for field, value in asdict(blade).items():
+        _check(value, f"{where}: blade.{field}", 0.0, 1.0, above=True)
+
+
+def _check_object(disc: Disc, where: str) -> None:
+    if not fullmatch("[a-z][a-z0-9_]{0,30}", disc.name):
+        raise UsageError(f"{where}.name: {disc.name!r}; a name of ROS such as 'puck' is expected")
+    for field in ("radius", "height", "mass", "friction"):
+        _check(getattr(disc, field), f"{where}.{field}", 0.0, 100.0 if field == "mass" else 1.0, above=field != "friction")
+    for axis, lower, upper in zip("xy", disc.start_lower, disc.start_upper, strict=True):
+        _check(lower, f"{where}.start_lower: {axis}", -FAR, FAR)
+        _check(upper, f"{where}.start_upper: {axis}", lower, FAR)
 
 
 def _check(value: float, where: str, least: float, most: float, above: bool = False) -> None:

@@ -14,11 +14,13 @@ from robot_learning.core.errors import UsageError
 from robot_learning.core.kinematics import Chain
 from robot_learning.core.types import Array
 from robot_learning.robots.description import Robot
-from robot_learning.tasks.description import Condition, TaskConfig
+from robot_learning.tasks.description import Blade, Condition, TaskConfig
+from robot_learning.tasks.state import points_at
 
 Split = Literal["train", "heldout"]
 SPLITS: dict[Split, int] = {"train": 0, "heldout": 1}
 GOLDEN = 1.2207440846057596 ** -np.arange(1.0, 4.0)  # the root of g⁴ = g + 1
+OBJECTS = 1  # their starts are drawn apart from the rest
 ATTEMPTS = 100
 MARGIN = 0.05  # rad, from the joints' limits
 TOLERANCE = 1e-6  # m and rad
@@ -28,6 +30,8 @@ def draw(task: TaskConfig, robot: Robot, chain: Chain, split: Split, count: int,
     """`count` conditions named train-0, train-1, … or heldout-0, …; UsageError if the arm cannot reach the region of targets."""
     home = np.array(robot.home)
     middle = _offset(chain.pose(home), np.array(task.start_offset))
+    if task.blade is not None:
+        middle = _above_the_table(middle, task.blade)
     start = _solve(chain, robot, home, middle)
     if start is None:
         raise UsageError(f"task {task.name}: start_offset {task.start_offset}: {robot.name} cannot go there from home")
@@ -44,7 +48,10 @@ def _condition(task: TaskConfig, robot: Robot, chain: Chain, start: Array, split
         initial = start + rng.uniform(-task.start_jitter, task.start_jitter, len(start))
         target = canonical_pose(_offset(tool, lower + place * (upper - lower)))  # as messages carry it
         if _inside(robot, initial) and _solve(chain, robot, initial, target) is not None:
-            return Condition(f"{split}-{index}", initial, target, _parameters(task))
+            tip = points_at(chain.pose(initial), np.array(task.tool_points))[0]
+            return Condition(
+                f"{split}-{index}", initial, target, _parameters(task) | _starts(task, tip, [seed, SPLITS[split], index, OBJECTS])
+            )
         place = rng.random(3)
     raise UsageError(f"task {task.name}: target_lower, target_upper: {robot.name} reached none of {ATTEMPTS} targets in that region")
 
@@ -52,6 +59,22 @@ def _condition(task: TaskConfig, robot: Robot, chain: Chain, start: Array, split
 def _parameters(task: TaskConfig) -> dict[str, float]:
     block = task.block
     return {} if block is None else {"clearance": block.clearance, "chamfer": block.chamfer, "friction": block.friction}
+
+
+def _starts(task: TaskConfig, tip: Array, seed: list[int]) -> dict[str, float]:
+    """Where each object starts, uniform in its region about the tool's tip (3,)."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, float] = {}
+    for one in task.objects:
+        x, y = tip[:2] + rng.uniform(one.start_lower, one.start_upper)
+        found |= {f"{one.name}.x": float(x), f"{one.name}.y": float(y)}
+    return found
+
+
+def _above_the_table(pose: Array, blade: Blade) -> Array:
+    """The same pose (4, 4), raised or lowered until the blade's lower end is as far above the table as it says."""
+    end = points_at(pose, np.array([[0.0, 0.0, blade.length]]))[0]
+    return _offset(pose, np.array([0.0, 0.0, blade.gap - end[2]]))
 
 
 def _offset(pose: Array, offset: Array) -> Array:
