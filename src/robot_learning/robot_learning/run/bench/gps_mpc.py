@@ -22,7 +22,7 @@ TARGETS = 20
 
 def first_trials(seed: int, quick: bool) -> Mapping[str, Reading]:
     """Percentage of new targets, each tried once without noise, that the tool ends at: within the distance for local controllers."""
-    conditions, iterations, targets = (2, 2, 2) if quick else (8, 4, TARGETS)
+    conditions, iterations, targets = (4, 3, 4) if quick else (8, 4, TARGETS)
     names = [f"seed={seed}", f"conditions.seed={seed}", f"conditions.train={conditions}", f"conditions.heldout={targets}"]
     chosen = experiment.load("reach_local", [*names, f"iterations={iterations}"])
     setting = prepare(chosen)

@@ -79,8 +79,9 @@ class Comparison(NamedTuple):
 def compared(name: str, seed: int, quick: bool) -> Comparison:
     """Local controllers of an experiment with each prior and without one."""
     settings = ["conditions.train=2"] if quick else []
-    most, grid = (80, GRID[1:2]) if quick else (MOST, GRID)
-    arms = {p: best_of(p, name, seed, settings, GRID_WITH_PRIOR, MOST_WITH_PRIOR) for p in ("gmm", "neural")}
+    most, grid = (60, GRID[1:2]) if quick else (MOST, GRID)
+    most_with, grid_with = (30, GRID_WITH_PRIOR[:1]) if quick else (MOST_WITH_PRIOR, GRID_WITH_PRIOR)
+    arms = {p: best_of(p, name, seed, settings, grid_with, most_with) for p in ("gmm", "neural")}
     return Comparison({**arms, "none": best_of("none", name, seed, settings, grid, most)})
 
 
