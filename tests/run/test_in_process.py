@@ -1,5 +1,7 @@
 """Episodes in process: complete, repeatable to the bit, and what they say they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -14,6 +16,7 @@ from robot_learning.run.robots import load_chain, load_robot, urdf_path
 from robot_learning.run.tasks import load_task
 from robot_learning.tasks.conditions import draw
 from robot_learning.tasks.cost import cost
+from robot_learning.tasks.cost_terms import with_robot
 from robot_learning.tasks.state import observe, points_at, state_dim
 
 FR3, TASK = load_robot("fr3"), load_task("reach")
@@ -100,3 +103,13 @@ def test_a_puck_is_seen_at_every_step_as_it_is_recorded():
     assert_array_equal(episode.states[:-1], np.stack(seen))
     goal = points_at(conditions[1].target, np.array(task.tool_points))[0]
     assert episode.distance == pytest.approx(np.hypot(*(record.objects[-1, 0] - goal)[:2]))
+
+
+def test_the_cost_knows_the_robot_where_it_has_to():
+    task = replace(TASK, horizon=5, cost=replace(TASK.cost, smooth=0.1, limits=1.0))
+    runner = InProcess(FR3, CHAIN, urdf_path(FR3), task)
+    (episode,) = runner.run([request_of(CONDITIONS[0], 1)])
+    runner.close()
+    expected = cost(with_robot(task, FR3, "effort"), episode.states, episode.actions)
+    assert_array_equal(episode.cost, expected)
+    assert np.all(episode.cost > cost(replace(task, cost=TASK.cost), episode.states, episode.actions))
