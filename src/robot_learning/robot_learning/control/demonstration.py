@@ -10,6 +10,8 @@ gives the controllers (…, T, …) from which both ilqr.solve and local GPS sta
 Todorov and Levine 2016, "Learning dexterous manipulation policies from experience and imitation").
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from robot_learning.control import lqr
@@ -17,6 +19,16 @@ from robot_learning.control.trajectory import Trajectory
 from robot_learning.core.errors import WorkFailed
 from robot_learning.core.matrices import apply
 from robot_learning.core.types import Array, Dynamics, LinearGaussian, QuadraticCost, Rollouts
+
+
+@dataclass(frozen=True)
+class DemonstrationRules:
+    """Settings of an experiment that starts from demonstrations."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    bags: tuple[str, ...] = ()  # folders of recorded episodes; none: the first controllers hold the start
+    variance: float = 0.03  # of the first controllers' actions around the path, squared action units
 
 
 def path(demonstrations: Rollouts, horizon: int) -> Trajectory:

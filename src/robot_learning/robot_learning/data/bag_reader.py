@@ -31,7 +31,7 @@ class Bag:
         self._definitions: dict[str, str] = {}  # text by message type
         self._messages: dict[str, list[mcap.Message]] = defaultdict(list)
         try:
-            self._read(_content(path))
+            self._read(file_content(path))
         except mcap.Damaged as error:
             raise WorkFailed(f"{path}: damaged: {error}") from None
 
@@ -127,7 +127,8 @@ class Bag:
             raise WorkFailed(f"{self.path}: topic {topic}: {error}") from None
 
 
-def _content(path: Path) -> bytes:
+def file_content(path: Path) -> bytes:
+    """All bytes of the one file of a bag, as they are; WorkFailed if there is none."""
     if path.name.endswith(".partial"):
         raise WorkFailed(f"{path}: the recording of this episode did not end; it is not complete")
     files = sorted(path.glob("*.mcap"))

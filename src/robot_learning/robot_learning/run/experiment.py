@@ -16,6 +16,7 @@ from robot_learning.algorithms.local_gps import LocalConfig
 from robot_learning.algorithms.mdgps import MdgpsRules
 from robot_learning.algorithms.plato import PlatoRules
 from robot_learning.algorithms.policy_fit import FitConfig
+from robot_learning.control.demonstration import DemonstrationRules
 from robot_learning.core.errors import UsageError
 from robot_learning.core.paths import share_dir
 from robot_learning.robots.description import Mode
@@ -88,6 +89,7 @@ class Experiment:
     teaching: Count = 4  # of the iterations: in which local controllers learn; the policy of an imitation learns from them in the rest
     dagger: DaggerRules = field(default_factory=DaggerRules)
     plato: PlatoRules = field(default_factory=PlatoRules)
+    demonstration: DemonstrationRules = field(default_factory=DemonstrationRules)
     seed: Seed = 0
 
     @property
@@ -99,7 +101,18 @@ class Experiment:
 def load(where: str, settings: Sequence[str] = (), remaps: Sequence[str] = ()) -> Experiment:
     """The experiment in a file (or named in config/experiments) with the command line's changes; UsageError is one line."""
     path = find(where)
-    return checked(overrides.apply(load_yaml(path), overrides.parse(settings, remaps), str(path)), str(path))
+    return checked(overrides.apply(content(path), overrides.parse(settings, remaps), str(path)), str(path))
+
+
+def content(path: Path) -> Any:
+    """What the file of an experiment says, not yet checked. The paths of demonstrations in it are relative to its folder."""
+    found = load_yaml(path)
+    inner = found.get("demonstration") if isinstance(found, dict) else None
+    if not isinstance(inner, dict) or not isinstance(inner.get("bags"), list):
+        return found
+    folder = path.absolute().parent
+    bags = [str(folder / bag) if isinstance(bag, str) else bag for bag in inner["bags"]]
+    return {**found, "demonstration": {**inner, "bags": bags}}
 
 
 def find(where: str) -> Path:
@@ -141,6 +154,7 @@ def _check_positive(experiment: Experiment, where: str) -> None:
         "fit.least_deviation": fit.least_deviation,
         "badmm.weight": badmm.weight,
         "badmm.weight_least": badmm.weight_least,
+        "demonstration.variance": experiment.demonstration.variance,
     }
     at_least_one = {
         "local.memory": local.memory,

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,9 +11,8 @@ from pathlib import Path
 
 from robot_learning.core.atomic import require_space, work_failed, write_atomic
 from robot_learning.core.errors import UsageError
-from robot_learning.run import checkpoints, resolved, summary
-from robot_learning.run.config import load_yaml
-from robot_learning.run.experiment import Experiment, as_yaml, checked, load
+from robot_learning.run import checkpoints, demonstrations, resolved, summary
+from robot_learning.run.experiment import Experiment, as_yaml, checked, content, load
 from robot_learning.run.overrides import apply, parse
 
 CONFIG = "config.yaml"
@@ -32,6 +32,7 @@ def create(experiment: Experiment, out: Path | None, now: datetime) -> Path:
         with suppress(OSError):
             for name in (CONFIG, resolved.NAME):
                 (path / name).unlink(missing_ok=True)
+            shutil.rmtree(path / demonstrations.FOLDER, ignore_errors=True)
             for folder in made:
                 folder.rmdir()
         raise
@@ -50,8 +51,13 @@ def _make(path: Path) -> None:
 
 
 def _begin(path: Path, experiment: Experiment) -> None:
-    resolved.write(path, experiment)
-    write_atomic(path / CONFIG, as_yaml(experiment).encode())  # last: it makes the folder a run
+    kept = demonstrations.keep(path, experiment)
+    resolved.write(path, kept)
+    _write_config(path, kept)  # last: it makes the folder a run
+
+
+def _write_config(path: Path, experiment: Experiment) -> None:
+    write_atomic(path / CONFIG, as_yaml(demonstrations.relative(path, experiment)).encode())
 
 
 def adopt(experiment_file: str, run: Path) -> Path:
@@ -70,7 +76,7 @@ def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experim
     """The experiment of a run that goes on; of its settings only `iterations` may change. Writes nothing: see `change`."""
     path = run / CONFIG
     before = read_experiment(run)
-    changed = checked(apply(load_yaml(path), parse(settings, remaps), str(path)), str(path))
+    changed = checked(apply(content(path), parse(settings, remaps), str(path)), str(path))
     if replace(changed, iterations=before.iterations) != before:
         more = f"--set iterations={before.iterations + 5}"
         raise UsageError(f"--resume {run}: only iterations may be changed ({more}); for the rest start a new run")
@@ -89,8 +95,8 @@ def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experim
 def change(run: Path, experiment: Experiment) -> None:
     """Keep the experiment with which a run goes on, once all is checked; WorkFailed if the disk does not take it."""
     path = run / CONFIG
-    if checked(load_yaml(path), str(path)) != experiment:
-        write_atomic(path, as_yaml(experiment).encode())
+    if checked(content(path), str(path)) != experiment:
+        _write_config(run, experiment)
 
 
 def read_experiment(run: Path) -> Experiment:
@@ -98,7 +104,7 @@ def read_experiment(run: Path) -> Experiment:
     path = run / CONFIG
     if not path.is_file():
         raise UsageError(f"{run}: no {CONFIG} in it; a run folder made by `robot-learning train` is expected")
-    experiment = checked(load_yaml(path), str(path))
+    experiment = checked(content(path), str(path))
     resolved.check(run, experiment, str(path))
     return experiment
 

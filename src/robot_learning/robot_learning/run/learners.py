@@ -11,11 +11,12 @@ from robot_learning.algorithms.policy_fit import FitReport
 from robot_learning.control.linear_gaussian import at
 from robot_learning.core.types import LinearGaussian
 from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.run.demonstrations import first_controllers
 from robot_learning.run.episodes import Episode, EpisodeRequest, rollouts
 from robot_learning.run.experiment import Experiment
 from robot_learning.run.records import Update
 from robot_learning.run.seeds import derived
-from robot_learning.run.setting import Setting, first_controllers
+from robot_learning.run.setting import Setting
 from robot_learning.tasks.description import Condition
 
 
@@ -67,7 +68,7 @@ class LocalGps:
 
     def start(self) -> LocalState:
         """The state before the first episodes."""
-        return local_gps.start(first_controllers(self._setting), self._experiment.local)
+        return local_gps.start(first_controllers(self._experiment, self._setting), self._experiment.local)
 
     def requests(self, state: LocalState, iteration: int) -> list[EpisodeRequest]:
         """Exploration by each condition's own controller."""
@@ -102,7 +103,8 @@ class Taught:
 
     def start(self) -> Any:
         """The state before the first episodes."""
-        return self._algorithm.start(first_controllers(self._setting), self._config, derived(self._experiment.seed, "initial"))
+        first = first_controllers(self._experiment, self._setting)
+        return self._algorithm.start(first, self._config, derived(self._experiment.seed, "initial"))
 
     def requests(self, state: Any, iteration: int) -> list[EpisodeRequest]:
         """Exploration by the controllers at first, then by those who make the algorithm's rollouts."""

@@ -13,6 +13,7 @@ from typing import Any
 from robot_learning.core.atomic import write_atomic
 from robot_learning.core.errors import UsageError
 from robot_learning.robots.camera import CameraConfig, checked, config_hash
+from robot_learning.run import demonstrations
 from robot_learning.run.config import named_file, read
 from robot_learning.run.experiment import Experiment, as_mapping
 from robot_learning.run.json_files import read_json
@@ -29,12 +30,20 @@ def values(experiment: Experiment) -> dict[str, Any]:
     """Everything that an experiment names, by file; plain values. UsageError names a file that is wrong."""
     robot = load_robot(experiment.robot)
     return {
-        "experiment": {key: value for key, value in as_mapping(experiment).items() if key not in MAY_CHANGE},
+        "experiment": _settings(experiment),
         f"config/robots/{experiment.robot}.yaml": as_plain(asdict(robot)),
         f"urdf/{robot.urdf}": {"sha256": hashlib.sha256(urdf_path(robot).read_bytes()).hexdigest()},
         f"config/tasks/{experiment.task}.yaml": as_plain(asdict(load_task(experiment.task))),
         **{f"config/cameras/{name}.yaml": content for name, content in cameras(experiment.evaluation.cameras).items()},
+        **{f"{demonstrations.FOLDER}/{bag.name}": {"sha256": demonstrations.sha256(bag)} for bag in demonstrations.bags(experiment)},
     }
+
+
+def _settings(experiment: Experiment) -> dict[str, Any]:
+    """The experiment itself; wherever the run folder is, its demonstrations are those with these names."""
+    mapping = {key: value for key, value in as_mapping(experiment).items() if key not in MAY_CHANGE}
+    names = [bag.name for bag in demonstrations.bags(experiment)]
+    return {**mapping, "demonstration": {**mapping["demonstration"], "bags": names}}
 
 
 def cameras(names: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -76,8 +85,7 @@ def camera_hashes(run: Path) -> dict[str, str]:
 def check(run: Path, experiment: Experiment, where: str) -> None:
     """UsageError names the first value that is not what the run was made with; `where`: the file that holds the experiment."""
     before = load(run)
-    now = {key: value for key, value in as_mapping(experiment).items() if key not in MAY_CHANGE}
-    _refuse(difference(before["experiment"], now), where)
+    _refuse(difference(before["experiment"], _settings(experiment)), where)
     today = values(experiment)
     for file in sorted({*before, *today} - {"experiment"}):
         _refuse(difference(before.get(file, {}), today.get(file, {})), file)
