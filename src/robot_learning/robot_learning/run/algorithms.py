@@ -1,11 +1,12 @@
 """All algorithms, by their names in an experiment."""
 
+from robot_learning.run.contact_learner import SteadyGps, SteadyLocal
 from robot_learning.run.experiment import Experiment
 from robot_learning.run.imitation_learners import BehaviourCloning, Dagger, NearestNeighbour, Plato
 from robot_learning.run.learners import AugmentedLagrangian, Badmm, Learner, LocalGps, Mdgps
 from robot_learning.run.setting import Setting
 
-ALGORITHMS: dict[str, type[LocalGps | Mdgps | AugmentedLagrangian | Badmm | BehaviourCloning]] = {
+ALGORITHMS: dict[str, type[LocalGps | Mdgps | AugmentedLagrangian | Badmm | BehaviourCloning | SteadyLocal | SteadyGps]] = {
     "local_gps": LocalGps,
     "mdgps": Mdgps,
     "augmented_lagrangian": AugmentedLagrangian,
@@ -14,6 +15,8 @@ ALGORITHMS: dict[str, type[LocalGps | Mdgps | AugmentedLagrangian | Badmm | Beha
     "dagger": Dagger,
     "plato": Plato,
     "nearest_neighbour": NearestNeighbour,
+    "steady_local": SteadyLocal,
+    "steady_gps": SteadyGps,
 }
 
 

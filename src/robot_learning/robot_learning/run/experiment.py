@@ -16,6 +16,7 @@ from robot_learning.algorithms.local_gps import LocalConfig
 from robot_learning.algorithms.mdgps import MdgpsRules
 from robot_learning.algorithms.plato import PlatoRules
 from robot_learning.algorithms.policy_fit import FitConfig
+from robot_learning.algorithms.steady_gps import SteadyRules
 from robot_learning.control.demonstration import DemonstrationRules
 from robot_learning.core.errors import UsageError
 from robot_learning.core.paths import share_dir
@@ -27,8 +28,20 @@ from robot_learning.run.records import as_plain
 Count = Annotated[int, Field(ge=1, le=1000)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Algorithm = Literal["local_gps", "mdgps", "augmented_lagrangian", "badmm", "behaviour_cloning", "dagger", "plato", "nearest_neighbour"]
-IMITATION = ("behaviour_cloning", "dagger", "plato")  # a policy learns from local controllers that can do the task already
+Algorithm = Literal[
+    "local_gps",
+    "mdgps",
+    "augmented_lagrangian",
+    "badmm",
+    "behaviour_cloning",
+    "dagger",
+    "plato",
+    "nearest_neighbour",
+    "steady_local",
+    "steady_gps",
+]
+IMITATION = ("behaviour_cloning", "dagger", "plato", "steady_gps")  # a policy learns from local controllers that can do the task already
+LOCAL = ("local_gps", "steady_local")  # no policy
 
 
 @dataclass(frozen=True)
@@ -89,13 +102,14 @@ class Experiment:
     teaching: Count = 4  # of the iterations: in which local controllers learn; the policy of an imitation learns from them in the rest
     dagger: DaggerRules = field(default_factory=DaggerRules)
     plato: PlatoRules = field(default_factory=PlatoRules)
+    steady: SteadyRules = field(default_factory=SteadyRules)
     demonstration: DemonstrationRules = field(default_factory=DemonstrationRules)
     seed: Seed = 0
 
     @property
     def has_policy(self) -> bool:
         """Whether the algorithm has a global policy: something that can act in any condition."""
-        return self.algorithm != "local_gps"
+        return self.algorithm not in LOCAL
 
 
 def load(where: str, settings: Sequence[str] = (), remaps: Sequence[str] = ()) -> Experiment:
@@ -154,6 +168,8 @@ def _check_positive(experiment: Experiment, where: str) -> None:
         "fit.least_deviation": fit.least_deviation,
         "badmm.weight": badmm.weight,
         "badmm.weight_least": badmm.weight_least,
+        "steady.trust": experiment.steady.trust,
+        "steady.deviation": experiment.steady.deviation,
         "demonstration.variance": experiment.demonstration.variance,
     }
     at_least_one = {
@@ -170,6 +186,7 @@ def _check_positive(experiment: Experiment, where: str) -> None:
         "augmented_lagrangian.dual_step": augmented.dual_step,
         "badmm.dual_step": badmm.dual_step,
         "plato.nearness": experiment.plato.nearness,
+        "steady.errors": experiment.steady.errors,
     }
     for name, value in {**above, **at_least_one, **at_least_zero}.items():
         least = 1 if name in at_least_one else 0

@@ -1,0 +1,174 @@
+"""Guided policy search for contact tasks whose last policy is its best: teachers first, then trials that only replace what they beat.
+
+Insertion is a matter of millimetres, and a policy that keeps following its teachers and is followed by them goes back and forth
+between inserting and not. Here nothing that works is given up:
+
+    teaching    local controllers learn the task, one for each condition, with steady updates (algorithms/steady_local.py);
+    cloning     a network learns what they would do in the states of their own last iterations;
+    trials      the network acts. Its rollouts are compared with those of the kept one: successes first, then cost. If it is not
+                worse it is kept. The next one on trial starts from the kept one, and learns from all lessons, the new one too
+                (DAgger); each refusal in a row halves its learning rate;
+    at the end  the last one on trial is judged, and what is kept is the result.
+
+A teacher is a linear controller around its own path and says nonsense far from it. So a label is believed only where it is near what
+the teacher does on its path at that step:  |u − ū_t| ≤ trust · (rms of |u − ū_t| over the teachers' own rollouts).
+
+    state = steady_gps.start(controllers, config, seed)
+    for iteration in range(teaching):                            # requests as in algorithms/steady_local.py
+        local, report, refused = steady_local.update(state.teachers, batch, task, config.local, config.rules.errors, seed)
+        state = state._replace(teachers=local)                   # in the last one: state = steady_gps.clone(…)
+    for iteration in range(trials):
+        runner.load(state.policy, version=iteration)
+        requests = [EpisodeRequest(c, None, seed=…) for c in conditions for _ in range(5)]
+        state, report = steady_gps.trial(state, rollouts(runner.run(requests), len(conditions)), task, config, seed)
+        # in the last one: steady_gps.settle
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_learning.algorithms import acceptance, policy_fit, steady_local
+from robot_learning.algorithms.acceptance import Score
+from robot_learning.algorithms.local_gps import LocalConfig
+from robot_learning.algorithms.policy_fit import FitConfig, FitReport
+from robot_learning.algorithms.steady_local import SteadyState
+from robot_learning.core.matrices import apply
+from robot_learning.core.types import Array, LinearGaussian, Rollouts
+from robot_learning.models.gaussian_policy import HIDDEN, GaussianPolicy
+from robot_learning.tasks.description import TaskConfig
+from robot_learning.tasks.success import success
+
+
+@dataclass(frozen=True)
+class SteadyRules:
+    """What can be chosen."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    errors: float = 1.0  # standard errors of the difference from which a controller's mean cost counts as clearly worse
+    trust: float = 1.0  # how far a label may be from what the teacher does on its own path, in multiples of what is usual there
+    deviation: float = 0.1  # of the policy's actions on trial, action units
+
+
+@dataclass(frozen=True)
+class SteadyConfig:
+    """Settings."""
+
+    hidden: tuple[int, ...] = HIDDEN
+    local: LocalConfig = field(default_factory=LocalConfig)
+    fit: FitConfig = field(default_factory=FitConfig)
+    rules: SteadyRules = field(default_factory=SteadyRules)
+
+
+class Lesson(NamedTuple):
+    """States with labels that are believed."""
+
+    states: Array  # (M, dx)
+    actions: Array  # (M, du)
+
+
+class Proven(NamedTuple):
+    """A policy and what its rollouts were worth."""
+
+    policy: GaussianPolicy
+    successes: int
+    cost: Array  # mean over the rollouts
+
+
+class SteadyGpsState(NamedTuple):
+    """All that the next iteration depends on."""
+
+    teachers: SteadyState
+    policy: GaussianPolicy  # on trial; in the end the kept one
+    kept: Proven | None  # None: none has been on trial yet
+    refusals: int  # in a row
+    lessons: tuple[Lesson, ...]
+
+
+class TrialReport(NamedTuple):
+    """What one trial showed, and what was learned from it."""
+
+    score: Score
+    kept: Score  # after the trial
+    accepted: bool
+    believed: float  # share of the labels
+    fit: FitReport | None  # of the next one on trial; None: there is none
+
+
+def start(controllers: LinearGaussian, config: SteadyConfig, seed: int) -> SteadyGpsState:
+    """The state before the first rollouts, with the first controllers (C, T, …)."""
+    du, dx = controllers.K.shape[-2:]
+    policy = GaussianPolicy.initial(dx, du, seed, hidden=config.hidden)
+    return SteadyGpsState(steady_local.start(controllers, config.local), policy, None, 0, ())
+
+
+def clone(
+    state: SteadyGpsState, rollouts: Rollouts, task: TaskConfig, config: SteadyConfig, seed: int
+) -> tuple[SteadyGpsState, FitReport, NDArray[np.bool_]]:
+    """After the last `rollouts` of teachers on trial: who teaches from now on, a first policy, and where (C,) the trial was refused."""
+    teachers, refused = steady_local.settle(state.teachers, rollouts, task, config.rules.errors)
+    assert teachers.kept is not None
+    visited = (*(part.states for part in teachers.local.memory), teachers.kept.rollouts.states)
+    lessons = tuple(lesson(teachers, states, config.rules.trust) for states in visited)
+    policy, report = _fit(state.policy, lessons, config, 0, seed)
+    return state._replace(teachers=teachers, policy=policy, lessons=lessons), report, refused
+
+
+def trial(
+    state: SteadyGpsState, rollouts: Rollouts, task: TaskConfig, config: SteadyConfig, seed: int
+) -> tuple[SteadyGpsState, TrialReport]:
+    """The next policy on trial, after `rollouts` of the present one: states (C, N, T + 1, dx), actions (C, N, T, du)."""
+    state, report = settle(state, rollouts, task)
+    assert state.kept is not None
+    new = lesson(state.teachers, rollouts.states, config.rules.trust)
+    lessons = (*state.lessons, new)
+    policy, fitted = _fit(state.kept.policy, lessons, config, state.refusals, seed)
+    believed = len(new.states) / rollouts.actions[..., 0].size
+    return state._replace(policy=policy, lessons=lessons), report._replace(believed=believed, fit=fitted)
+
+
+def settle(state: SteadyGpsState, rollouts: Rollouts, task: TaskConfig) -> tuple[SteadyGpsState, TrialReport]:
+    """The state whose policy is the kept one, after `rollouts` of the one on trial; nothing is learned."""
+    score, kept = rate(rollouts, task), state.kept
+    accepted = kept is None or acceptance.at_least_as_good(score, Score(kept.successes, float(kept.cost)))
+    if kept is None or accepted:
+        kept = Proven(state.policy, score.successes, np.array(score.cost))
+    refusals = 0 if accepted else state.refusals + 1
+    report = TrialReport(score, Score(kept.successes, float(kept.cost)), accepted, 0.0, None)
+    return state._replace(policy=kept.policy, kept=kept, refusals=refusals), report
+
+
+def rate(rollouts: Rollouts, task: TaskConfig) -> Score:
+    """What rollouts (C, N, …) of a policy are worth."""
+    done = success(task, rollouts.states[..., -1, :], global_policy=True)
+    return Score(int(np.sum(done)), float(np.mean(steady_local.paid(task, rollouts))))
+
+
+def lesson(teachers: SteadyState, states: Array, trust: float) -> Lesson:
+    """Labels of `states` (C, N, T + 1, dx), each by the teacher of its condition and step, as far as they are believed."""
+    assert teachers.kept is not None
+    visited, own = states[..., :-1, :], _labels(teachers.local.controllers, teachers.kept.rollouts.states[..., :-1, :])
+    usual = np.mean(own, axis=1, keepdims=True)  # (C, 1, T, du)
+    labels = _labels(teachers.local.controllers, visited)
+    limit = trust * np.sqrt(np.mean((own - usual) ** 2))
+    believed = np.sqrt(np.mean((labels - usual) ** 2, axis=-1)) <= limit
+    return Lesson(visited[believed], labels[believed])
+
+
+def _labels(controllers: LinearGaussian, states: Array) -> Array:
+    labels: Array = apply(controllers.K[:, None], states) + controllers.k[:, None]
+    return labels
+
+
+def _fit(
+    policy: GaussianPolicy, lessons: tuple[Lesson, ...], config: SteadyConfig, refusals: int, seed: int
+) -> tuple[GaussianPolicy, FitReport]:
+    """The policy after all lessons, from the given one."""
+    x, y = (np.concatenate(parts) for parts in zip(*lessons, strict=True))
+    du, deviation = y.shape[-1], config.rules.deviation
+    exact = np.broadcast_to(np.eye(du) / deviation**2, (1, du, du))
+    settings = replace(config.fit, rate=config.fit.rate * 0.5**refusals, least_deviation=deviation)
+    return policy_fit.imitate(policy, x, y, exact, settings, seed)

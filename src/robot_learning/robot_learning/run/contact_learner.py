@@ -1,0 +1,141 @@
+"""The steady algorithms for contact tasks, behind the four questions of the training loop.
+
+What acts in an iteration is on trial in it. After the last iteration nothing is learned any more: what was on trial is judged, and what
+is kept is the result.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_learning.algorithms import steady_gps, steady_local
+from robot_learning.algorithms.steady_gps import SteadyConfig, SteadyGpsState, TrialReport
+from robot_learning.algorithms.steady_local import SteadyState
+from robot_learning.core.types import LinearGaussian
+from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.run.demonstrations import first_controllers
+from robot_learning.run.episodes import Episode, EpisodeRequest, rollouts
+from robot_learning.run.experiment import Experiment
+from robot_learning.run.learners import Learned, errors, exploration, fit_notes, learned
+from robot_learning.run.seeds import derived
+from robot_learning.run.setting import Setting
+from robot_learning.tasks.description import Condition
+
+
+class SteadyLocal:
+    """Local controllers alone, whose updates are taken back when they turn out clearly worse."""
+
+    kind = SteadyState
+
+    def __init__(self, experiment: Experiment, setting: Setting) -> None:
+        self._experiment, self._setting = experiment, setting
+
+    def start(self) -> SteadyState:
+        """The state before the first episodes."""
+        return steady_local.start(first_controllers(self._experiment, self._setting), self._experiment.local)
+
+    def requests(self, state: SteadyState, iteration: int) -> list[EpisodeRequest]:
+        """Exploration by each condition's own controller."""
+        return exploration(self._experiment, self._setting, state.local.controllers, iteration)
+
+    def update(self, state: SteadyState, episodes: Sequence[Episode], iteration: int) -> tuple[SteadyState, Learned]:
+        """The next controllers on trial; after the last episodes the kept ones."""
+        e, s = self._experiment, self._setting
+        batch = rollouts(episodes, len(s.train))
+        if iteration == e.iterations:
+            state, refused = steady_local.settle(state, batch, s.task, e.steady.errors)
+            return state, Learned((), {}, refusals(s, refused))
+        return self.improved(state, episodes, iteration)
+
+    def improved(self, state: SteadyState, episodes: Sequence[Episode], iteration: int) -> tuple[SteadyState, Learned]:
+        """The next controllers on trial."""
+        e, s = self._experiment, self._setting
+        batch, seed = rollouts(episodes, len(s.train)), derived(e.seed, "update", iteration)
+        state, report, refused = steady_local.update(state, batch, s.task, e.local, e.steady.errors, seed)
+        found = learned(s, report)
+        return state, found._replace(notes=(*found.notes, *refusals(s, refused)))
+
+    def controllers(self, state: SteadyState) -> LinearGaussian:
+        """The controllers (C, T, …) on trial; in the end the kept ones."""
+        return state.local.controllers
+
+    def policy(self, state: SteadyState) -> GaussianPolicy | None:
+        """None."""
+        return None
+
+    def general(self, state: SteadyState, condition: Condition) -> LinearGaussian | None:
+        """None."""
+        return None
+
+
+class SteadyGps:
+    """Such controllers teach a network, which only another one replaces that is not worse."""
+
+    kind = SteadyGpsState
+
+    def __init__(self, experiment: Experiment, setting: Setting) -> None:
+        self._experiment, self._setting = experiment, setting
+        self._teaching = SteadyLocal(experiment, setting)
+        self._config = SteadyConfig(experiment.hidden, experiment.local, experiment.fit, experiment.steady)
+
+    def start(self) -> SteadyGpsState:
+        """The state before the first episodes."""
+        return steady_gps.start(first_controllers(self._experiment, self._setting), self._config, derived(self._experiment.seed, "initial"))
+
+    def requests(self, state: SteadyGpsState, iteration: int) -> list[EpisodeRequest]:
+        """Exploration by the teachers while they learn, then by the policy."""
+        acting = state.teachers.local.controllers if iteration <= self._experiment.teaching else None
+        return exploration(self._experiment, self._setting, acting, iteration)
+
+    def update(self, state: SteadyGpsState, episodes: Sequence[Episode], iteration: int) -> tuple[SteadyGpsState, Learned]:
+        """The next teachers, their clone, or the next policy on trial; after the last episodes the kept one."""
+        e, s = self._experiment, self._setting
+        batch, seed = rollouts(episodes, len(s.train)), derived(e.seed, "update", iteration)
+        if iteration < e.teaching:
+            teachers, found = self._teaching.improved(state.teachers, episodes, iteration)
+            return state._replace(teachers=teachers), found
+        if iteration == e.teaching:
+            state, fitted, refused = steady_gps.clone(state, batch, s.task, self._config, seed)
+            return state, Learned((), errors(fitted), (*refusals(s, refused), *fit_notes(fitted)))
+        if iteration == e.iterations:
+            state, report = steady_gps.settle(state, batch, s.task)
+        else:
+            state, report = steady_gps.trial(state, batch, s.task, self._config, seed)
+        return state, trial_learned(report)
+
+    def controllers(self, state: SteadyGpsState) -> LinearGaussian:
+        """The teachers (C, T, …)."""
+        return state.teachers.local.controllers
+
+    def policy(self, state: SteadyGpsState) -> GaussianPolicy:
+        """The policy on trial; in the end the kept one."""
+        return state.policy
+
+    def general(self, state: SteadyGpsState, condition: Condition) -> LinearGaussian | None:
+        """None: the network acts in general."""
+        return None
+
+
+def refusals(setting: Setting, refused: NDArray[np.bool_]) -> tuple[str, ...]:
+    """What the log says of controllers that were taken back."""
+    text = "the last update was rejected, its rollouts were clearly worse; the controller from before was kept, with half the step"
+    return tuple(f"{condition.name}: {text}" for condition, out in zip(setting.train, refused, strict=True) if out)
+
+
+def trial_learned(report: TrialReport) -> Learned:
+    """What the log says of a trial."""
+    score, kept = report.score, report.kept
+    said = {
+        "successes on trial": float(score.successes),
+        "cost on trial": score.cost,
+        "successes of the kept policy": float(kept.successes),
+    }
+    notes: tuple[str, ...] = ()
+    if not report.accepted:
+        better = f"{kept.successes} successes at cost {kept.cost:.3g}"
+        worse = f"{score.successes} at {score.cost:.3g}"
+        notes = (f"policy: rejected, {worse} against {better}; the policy from before was kept, the learning rate halved",)
+    if report.fit is None:
+        return Learned((), said, notes)
+    return Learned((), {**said, "labels believed": report.believed, **errors(report.fit)}, (*notes, *fit_notes(report.fit)))
