@@ -17,8 +17,9 @@ class Score(NamedTuple):
 
 def clearly_worse(costs: Array, kept: Array, errors: float) -> NDArray[np.bool_]:
     """Whether the mean of costs (…, N) is above that of kept ones (…, M) by more than so many standard errors of the difference."""
-    spread = np.sqrt(_variance_of_mean(costs) + _variance_of_mean(kept))
-    found: NDArray[np.bool_] = ~(np.mean(costs, axis=-1) <= np.mean(kept, axis=-1) + errors * spread)  # what is not a number is worse
+    with np.errstate(invalid="ignore"):
+        spread = np.sqrt(_variance_of_mean(costs) + _variance_of_mean(kept))
+        found: NDArray[np.bool_] = ~(np.mean(costs, axis=-1) <= np.mean(kept, axis=-1) + errors * spread)  # what is not a number is worse
     return found
 
 

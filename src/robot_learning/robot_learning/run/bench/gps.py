@@ -5,6 +5,7 @@ from functools import partial
 from robot_learning.run.bench import gps_mpc, gps_priors, spine_learning
 from robot_learning.run.bench.figure import Benchmark, Figure, Measurement
 from robot_learning.run.bench.gps_imitation import IMITATION
+from robot_learning.run.bench.gps_peg import PEG
 
 
 def _reach(prefix: str, experiment: str, name: str) -> Measurement:
@@ -45,6 +46,7 @@ GPS = Benchmark(
         _reach("badmm", "reach_badmm", "Bregman ADMM"),
         _reach("alm", "reach_alm", "dual gradient descent on the augmented Lagrangian"),
         IMITATION,
+        *PEG,
         Measurement((*PRIORS, NEURAL), gps_priors.ratios, 3, 30, 2),
         Measurement((MPC,), gps_mpc.first_trials, 3, 2, 0.2),
     ),
