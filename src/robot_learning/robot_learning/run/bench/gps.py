@@ -4,6 +4,7 @@ from functools import partial
 
 from robot_learning.run.bench import gps_mpc, gps_priors, spine_learning
 from robot_learning.run.bench.figure import Benchmark, Figure, Measurement
+from robot_learning.run.bench.gps_demonstration import DEMONSTRATION
 from robot_learning.run.bench.gps_imitation import IMITATION
 from robot_learning.run.bench.gps_peg import PEG
 
@@ -48,6 +49,7 @@ GPS = Benchmark(
         IMITATION,
         *PEG,
         Measurement((*PRIORS, NEURAL), gps_priors.ratios, 3, 30, 2),
+        DEMONSTRATION,
         Measurement((MPC,), gps_mpc.first_trials, 3, 2, 0.2),
     ),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from robot_learning.core.types import Rollouts
 from robot_learning.run import algorithms
@@ -25,11 +25,14 @@ class Step(NamedTuple):
     outcomes: tuple[Outcome, ...]  # of the noise-free controllers after its update
 
 
-def steps(chosen: Experiment, setting: Setting) -> Generator[Step, None, None]:
-    """The iterations of an experiment, as `robot-learning train` would run them; nothing is stored."""
+def steps(chosen: Experiment, setting: Setting, start: Any = None) -> Generator[Step, None, None]:
+    """The iterations of an experiment, as `robot-learning train` would run them; nothing is stored.
+
+    start: the state of the algorithm before the first; None: the experiment's own.
+    """
     learner: Learner = algorithms.learner(chosen, setting)
     runner = InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
-    state = learner.start()
+    state = learner.start() if start is None else start
     try:
         for iteration in range(1, chosen.iterations + 1):
             episodes, _ = collect(runner, learner.requests(state, iteration), setting.task.horizon)
