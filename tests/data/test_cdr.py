@@ -98,7 +98,7 @@ def test_whatever_the_bytes_are_the_value_can_be_used_or_they_are_refused(noise,
         for reader in (cdr.joint_state, cdr.joint_command):
             value = kind_or_value(reader, raw, JOINTS)
             if isinstance(value, str):
-                assert value in ("bytes", "names", "length", "non_finite")
+                assert value in ("bytes", "names", "length", "non_finite", "stamp")
                 continue
             arrays = [part for part in value if isinstance(part, np.ndarray)]
             assert all(array.shape == (3,) and array.flags.owndata and array.flags.writeable for array in arrays)
@@ -115,6 +115,21 @@ def test_every_cut_is_refused_and_room_for_alignment_is_not(reader, good):
     assert same(reader(good + bytes(cdr.SPARE - 1), JOINTS), reader(good, JOINTS))
     with pytest.raises(BadMessage, match="16 bytes too many"):
         reader(good + bytes(cdr.SPARE), JOINTS)
+
+
+@given(st.binary(max_size=20))
+def test_a_stamp_is_read_or_refused_whatever_the_bytes_are(raw):
+    stamp = kind_or_value(cdr.header_stamp_ns, raw)
+    assert stamp in ("bytes", "stamp") or stamp >= 0
+    assert (stamp == "bytes") == (len(raw) < 12)
+
+
+def test_a_stamp_before_1970_is_refused():
+    early = cdr.to_clock(-5_000_000_000)
+    for reader in (cdr.header_stamp_ns, lambda raw: cdr.joint_state(raw + state()[12:], JOINTS)):
+        with pytest.raises(BadMessage, match="stamp of -5 s; 0 or more is allowed") as error:
+            reader(early)
+        assert error.value.kind == "stamp"
 
 
 def test_only_little_endian_bytes_are_read():

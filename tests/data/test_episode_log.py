@@ -3,6 +3,7 @@
 import pytest
 from sample_messages import JOINT_COMMAND, JOINT_STATE, OUTPUT, PERIOD_NS, START_NS, commands, joint_states, output, serialized
 
+from robot_learning.data import cdr
 from robot_learning.data.bag_reader import Bag
 from robot_learning.data.bag_writer import BagWriter
 from robot_learning.data.episode_log import EpisodeLog, Roles
@@ -97,3 +98,20 @@ def test_what_was_sent_and_never_came_is_counted(begin):
     for number in (40, 41, 1, 2):  # 1: another publisher
         log.add("/about", b"\0\1\0\0\1\0\0\0\0", 0, number)
     assert log.lost == {"/out": 2}
+
+
+@pytest.mark.parametrize("lockstep", [True, False])
+@pytest.mark.parametrize("bad", [b"", b"\0\1\0\0\1\0\0", cdr.to_clock(-5_000_000_000)])
+@pytest.mark.parametrize("topic", ["/joint_states", "/joint_command"])
+def test_a_message_without_a_usable_stamp_is_kept_and_counted_and_nothing_waits_for_it(begin, lockstep, bad, topic):
+    log = begin(lockstep)
+    log.add(topic, bad, 3)
+    for name, raw in everything():
+        log.add(name, raw, 4)
+    log.add(topic, bad, 5)
+    assert log.missing(LAST) == ""
+    log.close()
+    assert log.bad == {topic: 2}
+    kept = Bag(log.writer.commit("fault: x")).raw(topic)
+    assert (kept[0].data, kept[-1].data) == (bad, bad)
+    assert [m.publish_time_ns for m in (kept[0], kept[-1])] == ([START_NS, LAST] if lockstep else [3, 5])

@@ -1,6 +1,7 @@
 """The manager's view of a running episode: when it is over, what is wrong with it, and the same cost as the learner's."""
 
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from robot_learning.core.types import Command, JointState
+from robot_learning.data import cdr
 from robot_learning.run.episode_progress import SILENT_NS, STALLED_NS, Plan, Progress
 from robot_learning.run.episodes import EpisodeRequest
 from robot_learning.run.experiment import Conditions, Experiment
@@ -117,3 +119,43 @@ def test_an_episode_without_a_step_costs_nothing():
     ending, cost, distance = progress().judged("fault: x")
     assert (ending, cost) == ("fault: x", 0.0)
     assert math.isnan(distance)
+
+
+def with_values(run, step, values=None, mode=None, stamp=None):
+    frames = run.recording
+    values = frames.commands[step] if values is None else values
+    stamp = int(frames.stamps_ns[step]) if stamp is None else stamp
+    return cdr.to_joint_command(Command(stamp, mode or frames.mode, values, "somebody", step), SETTING.robot.joints)
+
+
+def bad_commands(run):
+    yield b"", "a field reaches beyond|not little-endian"
+    yield raw(run, 0)[1][:11], "a field reaches beyond the 11 bytes"
+    yield raw(run, 0)[1][:60], "a field reaches beyond the 60 bytes"
+    yield with_values(run, 0, np.full(7, math.nan)), "values: nan"
+    yield with_values(run, 0, stamp=-5_000_000_000), "stamp of -5 s; 0 or more is allowed"
+    yield with_values(run, 0, mode="thoughts"), "mode 'thoughts'; fr3 has effort"
+
+
+def test_malformed_messages_are_counted_and_named_and_no_part_of_the_episode(run):
+    for bad, text in bad_commands(run):
+        watched = progress()
+        watched.on_command(bad, 0)
+        watched.on_state(b"\0\1", 0)
+        assert (watched.step, watched.last_stamp_ns) == (0, 0)
+        feed(watched, run, T)
+        assert watched.done
+        assert watched.bad == {"command": 1, "joint_state": 1}
+        assert watched.cost() == float(np.sum(run.cost))
+        ending, cost, distance = watched.judged("time")
+        assert re.search(f"fault: a command: ({text})", ending)
+        assert (cost, distance) == (float(np.sum(run.cost)), run.distance)
+        assert watched.judged("cancelled")[0] == "cancelled"
+
+
+def test_a_silence_says_what_came_instead(run):
+    watched = progress(lockstep=False)
+    feed(watched, run, 3)
+    watched.on_command(with_values(run, 3, np.full(7, math.nan)), SILENT_NS)
+    watched.on_state(raw(run, 3)[0], SILENT_NS)
+    assert watched.fault(SILENT_NS + 1).startswith("no command for 0.5 s (malformed: a command: values: nan")

@@ -24,8 +24,15 @@ Doubles: TypeAlias = tuple[float, ...]
 
 
 def header_stamp_ns(raw: bytes) -> int:
-    """The stamp of a message that begins with a std_msgs/Header (or a builtin_interfaces/Time), ns."""
+    """The stamp of a message that begins with a std_msgs/Header (or a builtin_interfaces/Time), ns.
+
+    BadMessage if the message is too short for one, or the stamp is before 1970, when nothing can have happened.
+    """
+    if len(raw) < len(_LITTLE) + _STAMP.size:
+        raise _cut(raw)
     seconds, nanoseconds = (_STAMP if raw[1] & 1 else _BIG_STAMP).unpack_from(raw, 4)
+    if seconds < 0:
+        raise BadMessage("stamp", f"stamp of {seconds} s; 0 or more is allowed")
     return int(seconds) * 1_000_000_000 + int(nanoseconds)
 
 
@@ -150,8 +157,6 @@ def _begin(raw: bytes) -> int:
 def _read_header(raw: bytes) -> tuple[int, int]:
     """The stamp of a std_msgs/Header in ns; its frame is left out."""
     at = _begin(raw) + _STAMP.size
-    if at > len(raw):
-        raise _cut(raw)
     return header_stamp_ns(raw), _string(raw, at)[1]
 
 

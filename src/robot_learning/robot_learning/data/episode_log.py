@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from robot_learning.data.bag_writer import BagWriter
 from robot_learning.data.cdr import header_stamp_ns
+from robot_learning.data.messages import BadMessage
 
 
 class Roles:
@@ -34,15 +35,33 @@ class EpisodeLog:
         self._outputs = 0
         self._sequence: dict[str, int] = {}  # of the newest message by topic
         self.lost: Counter[str] = Counter()  # messages that were sent and never came, by topic
+        self.bad: Counter[str] = Counter()  # messages without a usable stamp, by topic; they are in the bag as they came
 
     def add(self, topic: str, raw: bytes, wall_ns: int, sequence: int = 0) -> None:
-        """One message that arrived at `wall_ns`; `sequence`: as its publisher counts. Topics that the bag does not have are left out."""
+        """One message that arrived at `wall_ns`; `sequence`: as its publisher counts. Topics that the bag does not have are left out.
+
+        A message whose stamp cannot be used is written with the time of its arrival, and is none of those that are waited for.
+        """
         if topic not in self._stamped:
             return
         self._count_lost(topic, sequence)
-        roles, stamp = self._roles, 0
-        if self._stamped[topic]:
-            stamp = header_stamp_ns(raw)
+        stamp = 0
+        try:
+            if self._stamped[topic]:
+                stamp = header_stamp_ns(raw)
+            self._note(topic, stamp)
+        except BadMessage:
+            self.bad[topic] += 1
+        if self._lockstep and not self._states:
+            self._early.append((topic, raw, sequence))
+        else:
+            self._write_early()
+            now = self._now_ns if self._lockstep else wall_ns
+            self.writer.write(topic, now, stamp or now, raw, sequence)
+
+    def _note(self, topic: str, stamp: int) -> None:
+        """What the message means for how far the episode is."""
+        roles = self._roles
         if topic == roles.joint_states:
             self._states.append(stamp)
             self._now_ns = max(self._now_ns, stamp)
@@ -52,12 +71,6 @@ class EpisodeLog:
             self._outputs += 1
         elif topic in roles.with_states:
             self._newest[topic] = max(self._newest[topic], stamp)
-        if self._lockstep and not self._states:
-            self._early.append((topic, raw, sequence))
-        else:
-            self._write_early()
-            now = self._now_ns if self._lockstep else wall_ns
-            self.writer.write(topic, now, stamp or now, raw, sequence)
 
     def _count_lost(self, topic: str, sequence: int) -> None:
         """A publisher counts by ones; a number that is not larger than the last one is another publisher's."""

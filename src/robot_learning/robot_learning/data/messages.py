@@ -30,7 +30,7 @@ class BadMessage(ValueError):
     """A message that must not be used. `kind` is a word to count by; the text says what is wrong."""
 
     def __init__(self, kind: str, text: str) -> None:
-        """`kind` is one of "bytes", "names", "length", "non_finite", "shape", "encoding", "frame"."""
+        """`kind` is one of "bytes", "names", "length", "non_finite", "shape", "encoding", "frame", "stamp", "mode"."""
         super().__init__(text)
         self.kind = kind
 

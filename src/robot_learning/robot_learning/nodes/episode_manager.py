@@ -146,6 +146,7 @@ class EpisodeManager(GraphNode):
         committed, faults = yield from self._nodes.finish([name for name in begun if name == "recorder"], finish)
         ending = f"fault: {faults[0]}" if faults and ending == "time" else ending
         counts = {_count_name(node, kind): n for node, a in (answers | committed).items() for kind, n in messages.counts(a).items()}
+        counts |= {f"episode_manager.bad_{kind}": n for kind, n in self._progress.bad.items()} if self._progress else {}
         self._end(ending, cost, distance, "".join(answer.bag for answer in committed.values()), counts)
 
     def _judge(self, ending: str) -> tuple[str, float, float]:

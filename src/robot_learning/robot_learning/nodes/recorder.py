@@ -182,7 +182,8 @@ class Recorder(GraphNode):
         counts = log.writer.counts()
         dropped = {f"dropped{name}": count.dropped for name, count in counts.items() if count.dropped}
         lost = {f"lost{name}": count for name, count in log.lost.items()}
-        messages.set_counts(response, {name: count.received for name, count in counts.items()} | dropped | lost)
+        bad = {f"bad{name}": count for name, count in log.bad.items()}
+        messages.set_counts(response, {name: count.received for name, count in counts.items()} | dropped | lost | bad)
         return response
 
     def _discard(self, why: str) -> None:

@@ -1,22 +1,25 @@
 """How far a running episode is, what it costs so far, and what is wrong with it. Time is an argument; messages are serialized ones."""
 
 import math
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from robot_learning.core.errors import WorkFailed
 from robot_learning.core.kinematics import Chain
 from robot_learning.core.types import Command, JointState, ObjectPose
-from robot_learning.data.cdr import header_stamp_ns
-from robot_learning.data.decode import commands, joint_states, object_poses
+from robot_learning.data.cdr import joint_command, joint_state, object_pose
 from robot_learning.data.frames import is_final, recording
+from robot_learning.data.messages import BadMessage
 from robot_learning.robots.description import Robot
 from robot_learning.run.episodes import Episode, episode
 from robot_learning.tasks.description import Condition, TaskConfig
 
 STALLED_NS = 5_000_000_000  # lockstep
 SILENT_NS = 500_000_000  # realtime
+T = TypeVar("T")
 
 
 class Plan(NamedTuple):
@@ -36,17 +39,16 @@ class Plan(NamedTuple):
 
 
 class Progress:
-    """Collects the joint states and commands of one episode."""
+    """Collects the joint states and commands of one episode. What is malformed is counted and left out, and the episode is no good one."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._raw_states: list[bytes] = []
-        self._raw_commands: list[bytes] = []
-        self._states: list[JointState] = []  # decoded, as far as anyone asked
+        self._states: list[JointState] = []
         self._commands: list[Command] = []
-        self._raw_objects: dict[str, list[bytes]] = {one.name: [] for one in plan.task.objects}
-        self._objects: dict[str, list[ObjectPose]] = {name: [] for name in self._raw_objects}
-        self._objects_ns = dict.fromkeys(self._raw_objects, -1)  # stamp of the newest pose
+        self._objects: dict[str, list[ObjectPose]] = {one.name: [] for one in plan.task.objects}
+        self._objects_ns = dict.fromkeys(self._objects, -1)  # stamp of the newest pose
+        self._first_bad = ""  # what was wrong with the first malformed message
+        self.bad: Counter[str] = Counter()  # malformed messages, by what they should have been
         self._state_ns = self._command_ns = 0  # arrival of the last ones, steady clock
         self._last_command_ns = 0
         self.last_stamp_ns = 0  # of the newest joint state
@@ -57,24 +59,40 @@ class Progress:
 
     def on_state(self, raw: bytes, now_ns: int) -> None:
         """A joint state arrived at `now_ns` of the steady clock."""
-        self._raw_states.append(raw)
-        self._state_ns, self.last_stamp_ns = now_ns, header_stamp_ns(raw)
+        state = self._read("joint state", lambda: joint_state(raw, self._plan.robot.joints))
+        if state is not None:
+            self._states.append(state)
+            self._state_ns, self.last_stamp_ns = now_ns, state.stamp_ns
 
     def on_command(self, raw: bytes, now_ns: int) -> None:
         """A command arrived."""
-        self._raw_commands.append(raw)
-        self._command_ns, self._last_command_ns = now_ns, header_stamp_ns(raw)
+        command = self._read("command", lambda: known_mode(joint_command(raw, self._plan.robot.joints), self._plan.robot))
+        if command is not None:
+            self._commands.append(command)
+            self._command_ns, self._last_command_ns = now_ns, command.stamp_ns
 
     def on_object(self, name: str, raw: bytes) -> None:
         """A pose of one of the task's objects arrived."""
-        if name in self._raw_objects:  # of another task otherwise
-            self._raw_objects[name].append(raw)
-            self._objects_ns[name] = header_stamp_ns(raw)
+        if name not in self._objects:  # of another task
+            return
+        pose = self._read("pose", lambda: object_pose(raw, self._plan.robot.base_link))
+        if pose is not None:
+            self._objects[name].append(pose)
+            self._objects_ns[name] = pose.stamp_ns
+
+    def _read(self, what: str, read: Callable[[], T]) -> T | None:
+        """The value of a message; None: it is malformed."""
+        try:
+            return read()
+        except BadMessage as error:
+            self.bad[what.replace(" ", "_")] += 1
+            self._first_bad = self._first_bad or f"a {what}: {error}"
+            return None
 
     @property
     def step(self) -> int:
         """Time steps that were commanded."""
-        return len(self._raw_commands)
+        return len(self._commands)
 
     @property
     def done(self) -> bool:
@@ -85,6 +103,10 @@ class Progress:
 
     def fault(self, now_ns: int) -> str:
         """Why the episode cannot go on; empty if it can."""
+        silence = self._silence(now_ns)
+        return f"{silence} (malformed: {self._first_bad})" if silence and self._first_bad else silence
+
+    def _silence(self, now_ns: int) -> str:
         if self._plan.lockstep:
             return "lockstep stalled" if now_ns - max(self._state_ns, self._command_ns) > STALLED_NS else ""
         if now_ns - self._state_ns > SILENT_NS:
@@ -98,11 +120,6 @@ class Progress:
 
     def episode(self, ending: str, steps: int | None = None) -> Episode:
         """The episode so far, or its first `steps`; WorkFailed names a gap."""
-        joints = self._plan.robot.joints
-        self._states += joint_states(self._raw_states[len(self._states) :], joints)
-        self._commands += commands(self._raw_commands[len(self._commands) :], joints)
-        for name, raw in self._raw_objects.items():
-            self._objects[name] += object_poses(raw[len(self._objects[name]) :], self._plan.robot.base_link)
         objects = list(self._objects.values())
         frames = recording(self._states, self._commands[:steps], self._plan.period_ns, objects, self._plan.lockstep)
         return episode(self._plan.robot, self._plan.chain, self._plan.task, self._plan.condition, frames, ending, "", {})
@@ -110,7 +127,7 @@ class Progress:
     def cost(self) -> float:
         """Summed over the steps whose outcome has been seen; 0 before."""
         steps = self.step
-        while steps and not is_final(self.last_stamp_ns, header_stamp_ns(self._raw_commands[steps - 1]), self._plan.period_ns):
+        while steps and not is_final(self.last_stamp_ns, self._commands[steps - 1].stamp_ns, self._plan.period_ns):
             steps -= 1
         try:
             return float(np.sum(self.episode("", steps).cost)) if steps else 0.0
@@ -118,7 +135,9 @@ class Progress:
             return 0.0
 
     def judged(self, ending: str) -> tuple[str, float, float]:
-        """The ending (a gap is a fault), the cost, and the final distance in m (NaN if unknown) of what was run."""
+        """The ending (a gap or a malformed message is a fault), the cost, and the final distance in m (NaN if unknown) of what was run."""
+        if ending == "time" and self._first_bad:
+            ending = f"fault: {self._first_bad}"
         if not self.step:
             return ending, 0.0, math.nan
         try:
@@ -126,3 +145,10 @@ class Progress:
         except WorkFailed as error:
             return (f"fault: {error}" if ending == "time" else ending), self.cost(), math.nan
         return ending, float(np.sum(done.cost)), done.distance
+
+
+def known_mode(command: Command, robot: Robot) -> Command:
+    """The command; BadMessage if the robot has no such mode."""
+    if command.mode not in robot.modes:
+        raise BadMessage("mode", f"mode {command.mode!r}; {robot.name} has {', '.join(robot.modes)}")
+    return command
