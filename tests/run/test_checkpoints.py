@@ -51,6 +51,14 @@ def test_a_damaged_or_missing_file_is_named(saved, name, harm):
     assert "\n" not in str(caught.value)
 
 
+def test_only_folders_with_a_number_are_checkpoints(saved):
+    folder = saved[0] / "checkpoints"
+    for name in ("2²", "³", "\u0664", "4x"):
+        (folder / name).mkdir()
+    (folder / "009").touch()
+    assert checkpoints.numbers(saved[0]) == [1]
+
+
 def test_a_checkpoint_of_another_algorithm_is_refused(saved):
     with pytest.raises(UsageError, match="not a checkpoint of this algorithm"):
         checkpoints.load(saved[0], 1, MdgpsState)

@@ -1,5 +1,6 @@
 import json
 import resource
+import shutil
 from dataclasses import replace
 from datetime import datetime
 
@@ -224,6 +225,32 @@ def test_an_error_of_the_program_is_told_in_the_summary(tmp_path):
     content = summary.load(run)
     assert content["state"] == "failed"
     assert content["ending"].startswith("an error of the program: ZeroDivisionError: by nothing")
+
+
+def test_a_run_whose_first_checkpoint_found_the_disk_full_goes_on_from_the_start(tmp_path, monkeypatch):
+    run, runner = make(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "commit_directory", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(WorkFailed, match="disk full"):
+            Trainer(run, runner, "process").train()
+    assert list((run / "checkpoints").iterdir()) == []
+    go_on(run, (), (), Where("process"))
+    content = Trainer(run, FakeRunner(runner.setting), "process").train()
+    assert [i["iteration"] for i in content["iterations"]] == [1, 2, 3]
+
+
+def test_a_run_that_lost_its_checkpoints_is_refused(tmp_path):
+    run, runner = make(tmp_path / "run")
+    Trainer(run, runner, "process").train()
+    shutil.rmtree(run / "checkpoints")
+    with pytest.raises(UsageError, match=r"checkpoints: no checkpoint, but summary.json has 3 iterations"):
+        folder.resume(run, (), ())
+
+
+@pytest.mark.parametrize("where", ["none/x.json", "."])
+def test_an_evaluation_that_could_not_be_written_is_refused_before_it_begins(tmp_path, where):
+    with pytest.raises(UsageError, match="--json"):
+        evaluate_run(tmp_path / "no_run", None, tmp_path / where)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2])

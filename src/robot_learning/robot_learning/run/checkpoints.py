@@ -67,7 +67,8 @@ def latest(run: Path) -> int:
 
 def numbers(run: Path) -> list[int]:
     """The iterations that have a checkpoint."""
-    return sorted(int(path.name) for path in (run / "checkpoints").glob("[0-9]*") if path.name.isdigit())
+    found = [path for path in (run / "checkpoints").glob("[0-9]*") if path.is_dir()]
+    return sorted(int(path.name) for path in found if path.name.isascii() and path.name.isdigit())
 
 
 def load(run: Path, iteration: int, kind: type[Any]) -> Checkpoint:

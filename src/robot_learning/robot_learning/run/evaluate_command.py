@@ -1,6 +1,7 @@
 """`robot-learning evaluate`: test a run again, as it stands in its checkpoints."""
 
 import json
+import os
 import sys
 from dataclasses import asdict, replace
 from functools import partial
@@ -21,6 +22,8 @@ from robot_learning.run.train import best_iteration, restored
 def evaluate_run(run: Path, heldout: int | None, out: Path | None) -> int:
     """Test the last and the best iterate of a run in this process; returns 0, or 1 below the experiment's required rates."""
     run = run.absolute()
+    if out is not None:
+        check_writable(out)
     experiment = folder.read_experiment(run)
     if heldout is not None:
         experiment = replace(experiment, conditions=replace(experiment.conditions, heldout=heldout))
@@ -41,6 +44,14 @@ def evaluate_run(run: Path, heldout: int | None, out: Path | None) -> int:
     if out is not None:
         write_atomic(out, (json.dumps(summary.finite(asdict(final)), indent=1) + "\n").encode())
     return 0 if summary.learned(experiment, final) else 1
+
+
+def check_writable(out: Path) -> None:
+    """UsageError if no file can be written there; nothing is."""
+    if not out.parent.is_dir():
+        raise UsageError(f"--json {out}: there is no folder {out.parent}")
+    if out.is_dir() or not os.access(out.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"--json {out}: a file in a folder that can be written is expected")
 
 
 def one(run: Path, number: int, experiment: Experiment, learner: Learner, setting: Setting, runner: InProcess) -> Evaluated:

@@ -81,12 +81,12 @@ def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experim
         more = f"--set iterations={before.iterations + 5}"
         raise UsageError(f"--resume {run}: only iterations may be changed ({more}); for the rest start a new run")
     done = checkpoints.latest(run)
-    if done == 0 and (run / "checkpoints").exists():
-        raise UsageError(f"{run / 'checkpoints'}: no checkpoint; start a new run")
     try:
-        summary.started(run)
+        learned = summary.load(run)["iterations"] if summary.started(run) else []
     except UsageError as error:
         raise UsageError(f"{error}; without that file the run goes on and makes it anew") from None
+    if learned and done == 0:
+        raise UsageError(f"{run / 'checkpoints'}: no checkpoint, but {summary.NAME} has {len(learned)} iterations; start a new run")
     if changed.iterations < done:
         raise UsageError(f"--resume {run}: iterations: {changed.iterations}, but {done} are done; at least {done} is expected")
     return changed
