@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_learning.core.errors import WorkFailed
-from robot_learning.models.weights import HEADER_CAP, PART_BYTES, Assembler, Part, Refused, load, pack, split, store, unpack
+from robot_learning.models.weights import HEADER_CAP, PART_BYTES, Assembler, Assemblers, Part, Refused, load, pack, split, store, unpack
 
 
 def file(version=1, scale=1.0, policy="global", hidden=40, **extra):
@@ -184,3 +184,55 @@ def test_stored_files_are_whole_and_named_in_errors(tmp_path):
         load(path)
     with pytest.raises(WorkFailed, match="No such file"):
         load(tmp_path / "none")
+
+
+def other(name, version=1):
+    """The parts of somebody else's policy."""
+    return split(file(version, policy=name, hidden=4000), name, version)
+
+
+def test_each_policy_has_its_own_rising_versions():
+    both = Assemblers({"robot": "fr3"}, 4)
+    pairs = zip(OLD, other("second"), strict=True)
+    found = [weights for pair in pairs for weights in map(both.add, pair) if weights is not None]
+    assert [(weights.policy, weights.version) for weights in found] == [("global", 1), ("second", 1)]
+    with pytest.raises(Refused, match="version 1 is not newer than 1"):
+        both.add(OLD[0])
+    assert "global" in both
+
+
+def test_names_that_are_refused_take_no_room():
+    few = Assemblers({"robot": "fr3"}, 2)
+    for number in range(20):
+        for bad in (
+            replace(OLD[1], policy=f"p{number}"),
+            replace(OLD[0], policy=f"../{number}"),
+            replace(OLD[0], policy=f"q{number}", data=b""),
+        ):
+            with pytest.raises(Refused):
+                few.add(bad)
+            assert bad.policy not in few
+    assert feed(few, OLD) is not None
+
+
+def test_any_number_of_good_looking_names_keeps_no_policy_out():
+    few = Assemblers({"robot": "fr3"}, 3)
+    for number in range(20):
+        few.add(replace(OLD[0], policy=f"p{number}"))
+    assert feed(few, OLD).version == 1
+    for number in range(20):
+        few.add(replace(OLD[0], policy=f"p{number}"))
+    assert "global" in few, "complete ones stay"
+    assert feed(few, NEW).version == 2
+    for number in range(20):
+        assert feed(few, other(f"complete{number}")) is not None
+    assert [f"complete{number}" in few for number in range(16, 20)] == [False, True, True, True]
+
+
+def test_incomplete_files_together_are_no_larger_than_one_may_be():
+    few = Assemblers({"robot": "fr3"}, 16, size_cap=3 * PART_BYTES)
+    parts = [replace(part, count=3) for part in OLD[:2]]
+    for number in range(5):
+        for part in parts:
+            few.add(replace(part, policy=f"p{number}"))
+    assert [f"p{number}" in few for number in range(5)] == [False] * 4 + [True]

@@ -184,6 +184,11 @@ class Assembler:
         self._parts: list[Part] = []
         self._size = 0
 
+    @property
+    def pending(self) -> int:
+        """Bytes of the incomplete file."""
+        return self._size
+
     def add(self, part: Part) -> Weights | None:
         """The new file with its last part, None before. Refused (and counted) leaves `current` as it was."""
         try:
@@ -226,6 +231,40 @@ class Assembler:
             raise Refused("manifest", f"{first.policy}:{first.version} contains {weights.policy}:{weights.version}")
         self.current = weights
         return weights
+
+
+class Assemblers:
+    """The files of several policies, by name: each has its own rising versions.
+
+    Whatever names arrive, only so many are kept, and all incomplete files together are no larger than one may be. What must go is what
+    has been silent longest, incomplete files before complete ones.
+    """
+
+    def __init__(self, expected: Mapping[str, Any], most: int, size_cap: int = SIZE_CAP) -> None:
+        """`expected`: as for `Assembler`, without the name."""
+        self._expected, self._most, self._size_cap = dict(expected), most, size_cap
+        self._by_name: dict[str, Assembler] = {}  # the newest last
+
+    def add(self, part: Part) -> Weights | None:
+        """The new file with its last part, None before. A name is kept from its first good part on. Refused as by `Assembler`."""
+        name = part.policy
+        assembler = self._by_name.pop(name, None) or Assembler(self._expected | {"policy": name}, self._size_cap)
+        try:
+            return assembler.add(part)
+        finally:
+            if assembler.pending or assembler.current is not None:
+                self._by_name[name] = assembler
+            self._make_room(name)
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a policy of this name is kept."""
+        return name in self._by_name
+
+    def _make_room(self, newest: str) -> None:
+        kept = self._by_name
+        while (large := sum(one.pending for one in kept.values()) > self._size_cap) or len(kept) > self._most:
+            others = {name: (one.current is not None, large and not one.pending) for name, one in kept.items() if name != newest}
+            del kept[min(others, key=others.__getitem__)]
 
 
 def store(path: Path, data: bytes) -> None:

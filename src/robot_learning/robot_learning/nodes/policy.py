@@ -25,7 +25,7 @@ from robot_learning.run.tasks import load_task
 from robot_learning.tasks.description import TaskConfig
 from robot_learning.tasks.state import layout
 
-POLICIES = 16  # names that are kept apart; each has its own rising versions
+POLICIES = 16  # names that are kept apart
 
 
 class Loaded(NamedTuple):
@@ -42,8 +42,8 @@ class Policy(ActorNode):
     def __init__(self) -> None:
         super().__init__("policy", "run_dir")
         mode = self.robot.modes[self.mode]
-        self._expected = {"robot": self.robot.name, "mode": self.mode, "action_scale": list(mode.action_scale)}
-        self._assemblers: dict[str, weights.Assembler] = {}
+        expected = {"robot": self.robot.name, "mode": self.mode, "action_scale": list(mode.action_scale)}
+        self._assemblers = weights.Assemblers(expected, POLICIES)
         self._declared = load_task(self.given.task) if self.given.task else None
         self._cameras = {name: camera["sha256"] for name, camera in cameras(available("cameras")).items()}
         self._loaded: dict[str, Loaded] = {}
@@ -55,20 +55,12 @@ class Policy(ActorNode):
 
     def _on_part(self, message: WeightsPart) -> None:
         try:
-            part = messages.weights_part(message)
-            update = self._assembler(part.policy).add(part)
+            update = self._assemblers.add(messages.weights_part(message))
             if update is not None:
                 self._take(update)
         except (weights.Refused, WorkFailed) as error:
             self.refused[error.kind if isinstance(error, weights.Refused) else "storage"] += 1
             self.get_logger().warning(f"weights refused, the policy stays as it is: {error}")
-
-    def _assembler(self, policy: str) -> weights.Assembler:
-        if policy not in self._assemblers:
-            if len(self._assemblers) >= POLICIES:
-                raise weights.Refused("name", f"policy {policy!r}: more than {POLICIES} policies")
-            self._assemblers[policy] = weights.Assembler(self._expected | {"policy": policy})
-        return self._assemblers[policy]
 
     def _take(self, update: weights.Weights) -> None:
         try:
@@ -93,6 +85,7 @@ class Policy(ActorNode):
         if not self.acting:
             self._loaded.update(self._waiting)
             self._waiting.clear()
+            self._loaded = {name: loaded for name, loaded in self._loaded.items() if name in self._assemblers}
 
     def _on_version(self, message: PolicyVersion) -> None:
         self._announced[message.policy[:64]] = message.version
