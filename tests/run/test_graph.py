@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from robot_learning.core.errors import UsageError, WorkFailed
-from robot_learning.run import domains, preflight
+from robot_learning.run import domains, graphs, preflight
 from robot_learning.run.graph import GRAPHS, NODES, NodeSpec, graph, ros_arguments
 from robot_learning.run.surroundings import surroundings
 
@@ -84,10 +84,36 @@ def test_a_domain_that_is_none_is_refused(text: str, monkeypatch: pytest.MonkeyP
 def test_the_next_free_domain_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     with domains.hold(60, "one"):
-        assert domains.free(1, but=59, among=(60, 61, 62)) == [61]
-        assert domains.free(1, but=61, among=(60, 61, 62)) == [62]
+        (held,) = domains.hold_free(1, 59, "two", among=(60, 61, 62))
+        assert held.domain == 61
         with pytest.raises(UsageError, match="no free ROS domain"):
-            domains.free(2, but=61, among=(60, 61, 62))
+            domains.hold_free(2, 59, "three", among=(60, 61, 62, 59))
+        (other,) = domains.hold_free(1, 59, "three", among=(60, 61, 62))
+        assert other.domain == 62
+        for one in (held, other):
+            one.lock.close()
+
+
+def test_a_domain_that_was_chosen_is_held_from_then_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    specs = [NodeSpec("good", "good", {})]
+    monkeypatch.setattr(preflight, "check_shared_memory", lambda count: None)
+    one, another = graphs.launchers(specs, tmp_path / "a" / "logs", 1, 3), graphs.launchers(specs, tmp_path / "b" / "logs", 2, 3)
+    taken = [launcher.domain for launcher in (*one, *another)]
+    assert len(set(taken)) == 6
+    with pytest.raises(UsageError, match=f"domain {one[1].domain} is busy: .* the graph of {tmp_path / 'a'}"):
+        domains.hold(one[1].domain, "a third")
+    for launcher in (*one, *another):
+        launcher.stop()
+    domains.hold(one[1].domain, "a third").close()
+
+
+def test_who_only_looks_at_a_domain_does_not_make_it_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    looking = domains.hold(60, "a look")
+    monkeypatch.setattr(domains.time, "sleep", lambda seconds: looking.close())
+    domains.hold(60, "one").close()
+    assert looking.closed
 
 
 def test_no_shared_memory_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

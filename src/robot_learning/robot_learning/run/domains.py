@@ -6,15 +6,25 @@ Other ROS programs on a domain hold no lock and are not seen.
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from robot_learning.core.errors import UsageError
 
 # Above 101 the ports of DDS reach into those that Linux hands out to anyone.
 DOMAINS = range(102)
 PRIVATE = range(80, 100)  # for graphs that only their starter talks to
+PATIENCE_S = 0.3  # who only looks whether a domain is free holds it for a moment
+LOOK_S = 0.02
+
+
+class Held(NamedTuple):
+    """A domain that is ours until the lock is closed or the process ends."""
+
+    domain: int
+    lock: IO[str]
 
 
 def chosen_domain() -> int:
@@ -27,29 +37,29 @@ def chosen_domain() -> int:
 
 def hold(domain: int, purpose: str) -> IO[str]:
     """A lock on the domain until the file is closed or the process ends; UsageError names who has it."""
-    lock = _lock(domain)
-    if isinstance(lock, str):
-        raise UsageError(f"ROS domain {domain} is busy: {lock}; stop it, or give a free one with --domain or ROS_DOMAIN_ID")
-    lock.truncate(0)
-    lock.write(f"process {os.getpid()} runs {purpose}")
-    lock.flush()
+    deadline = time.monotonic() + PATIENCE_S
+    while isinstance(lock := _lock(domain, purpose), str):
+        if time.monotonic() > deadline:
+            raise UsageError(f"ROS domain {domain} is busy: {lock}; stop it, or give a free one with --domain or ROS_DOMAIN_ID")
+        time.sleep(LOOK_S)
     return lock
 
 
-def free(count: int, but: int, among: Iterable[int] = PRIVATE) -> list[int]:
-    """So many domains that no graph has now; `but` is not one of them."""
-    found: list[int] = []
+def hold_free(count: int, but: int, purpose: str, among: Iterable[int] = PRIVATE) -> list[Held]:
+    """So many domains that no graph had, held from now on; `but` is not one of them."""
+    found: list[Held] = []
     for domain in among:
-        if len(found) < count and domain != but and not isinstance(lock := _lock(domain), str):
-            lock.close()
-            found.append(domain)
+        if len(found) < count and domain != but and not isinstance(lock := _lock(domain, purpose), str):
+            found.append(Held(domain, lock))
     if len(found) < count:
+        for held in found:
+            held.lock.close()
         raise UsageError(f"no free ROS domain in {among}; stop what runs there")
     return found
 
 
-def _lock(domain: int) -> IO[str] | str:
-    """The locked file, or what its owner wrote into it."""
+def _lock(domain: int, purpose: str) -> IO[str] | str:
+    """The locked file, with who locked it in it; or what its owner wrote into it."""
     file = open(_folder() / f"domain-{domain}.lock", "a+", encoding="utf-8")  # noqa: SIM115 (open means locked)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -57,6 +67,9 @@ def _lock(domain: int) -> IO[str] | str:
         with file:
             file.seek(0)
             return file.read(300).strip() or "another graph runs on it"
+    file.truncate(0)
+    file.write(f"process {os.getpid()} runs {purpose}")
+    file.flush()
     return file
 
 

@@ -3,9 +3,11 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from robot_learning.core.errors import WorkFailed
 from robot_learning.run import domains, preflight
+from robot_learning.run.graph import NodeSpec
 from robot_learning.run.launcher import Launcher
 
 BY_DEFAULT = 2  # where there are as many cores: one graph alone keeps little more than one of them busy
@@ -24,10 +26,12 @@ def chosen_count(asked: int | None, processes: int) -> int:
     return count
 
 
-def chosen_domains(domain: int | None, count: int) -> list[int]:
-    """The first graph's domain (None: ROS_DOMAIN_ID, or 0) and free ones for the others."""
-    first = domains.chosen_domain() if domain is None else domain
-    return [first, *domains.free(count - 1, but=first)]
+def launchers(specs: Sequence[NodeSpec], logs: Path, domain: int | None, asked: int | None) -> list[Launcher]:
+    """What starts each graph: the first on `domain` (None: ROS_DOMAIN_ID, or 0), the others on free ones, held from now on."""
+    count = chosen_count(asked, len(specs))
+    first = Launcher(specs, logs, domain)
+    others = domains.hold_free(count - 1, first.domain, f"the graph of {logs.parent}")
+    return [first, *(Launcher(specs, logs / f"graph-{n}", held) for n, held in enumerate(others, 1))]
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class Launcher:
         self,
         specs: Sequence[NodeSpec],
         logs: Path,
-        domain: int | None = None,
+        domain: int | domains.Held | None = None,
         command: Callable[[NodeSpec], list[str]] = node_command,
     ) -> None:
         """Nothing runs yet.
@@ -50,15 +50,17 @@ class Launcher:
         Args:
             specs: from graph().
             logs: folder for <node>.log, made if needed.
-            domain: ROS domain; None: ROS_DOMAIN_ID, or 0.
+            domain: ROS domain, held already or from the start on; None: ROS_DOMAIN_ID, or 0.
             command: what to run for a node.
         """
         self.specs, self.logs, self._command = tuple(specs), logs.absolute(), command
+        self._lock: IO[str] | None = None
+        if isinstance(domain, domains.Held):
+            domain, self._lock = domain
         self.domain = domains.chosen_domain() if domain is None else domain
         self.environment = surroundings(self.domain, self.logs / "ros")
         self.ended: dict[str, int] = {}  # exit codes of nodes that ended, negative: the signal
         self._warden: subprocess.Popen[bytes] | None = None
-        self._lock: IO[str] | None = None
         self._unread = b""
 
     def __enter__(self) -> Self:
@@ -78,7 +80,8 @@ class Launcher:
     def begin(self) -> None:
         """The first half of `start`: checks, and orders the processes."""
         self.examine()
-        self._lock = domains.hold(self.domain, f"the graph of {self.logs.parent}")
+        if self._lock is None:
+            self._lock = domains.hold(self.domain, self._purpose)
         try:
             self._start_warden(self._lock)
         except BaseException:  # also Ctrl-C
@@ -100,7 +103,8 @@ class Launcher:
             preflight.check_ros()
         preflight.check_shared_memory(len(self.specs))
         preflight.check_disk(self.logs)
-        domains.hold(self.domain, f"the graph of {self.logs.parent}").close()
+        if self._lock is None:
+            domains.hold(self.domain, self._purpose).close()
 
     def check(self) -> None:
         """UsageError or WorkFailed if an essential node ended, with its name and what it said last."""
@@ -133,6 +137,10 @@ class Launcher:
     def log(self, name: str) -> Path:
         """Where the output of a node goes."""
         return self.logs / f"{name}.log"
+
+    @property
+    def _purpose(self) -> str:
+        return f"the graph of {self.logs.parent}"
 
     def _start_warden(self, lock: IO[str]) -> None:
         (self.logs / "ros").mkdir(parents=True, exist_ok=True)

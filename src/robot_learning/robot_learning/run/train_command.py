@@ -61,8 +61,9 @@ def go_on(run: Path, settings: Sequence[str], remaps: Sequence[str], place: Wher
 def examine(chosen: Experiment, run_folder: Path, place: Where) -> None:
     """UsageError or WorkFailed if the graphs cannot start here."""
     if place.through == "ros":
-        for launcher in launchers_of(chosen, run_folder, place):
-            launcher.examine()
+        specs = nodes_of(chosen, run_folder)
+        graphs.chosen_count(place.graphs, len(specs))
+        Launcher(specs, run_folder / "logs", place.domain).examine()  # further graphs take what is free
 
 
 def run(run_folder: Path, place: Where) -> int:
@@ -108,7 +109,7 @@ def in_this_process(run_folder: Path) -> None:
 def through_ros(run_folder: Path, place: Where) -> None:
     """Start the graphs and the learner's process, and watch all until the learner ends; whatever ends the work, nothing stays behind."""
     chosen = folder.read_experiment(run_folder)
-    launchers = launchers_of(chosen, run_folder, place)
+    launchers = graphs.launchers(nodes_of(chosen, run_folder), run_folder / "logs", place.domain, place.graphs)
     with graphs.running(launchers):
         process = start_learner(specs_of(chosen, run_folder, launchers[1:])[-1], launchers[0].environment)
         try:
@@ -131,12 +132,9 @@ def specs_of(chosen: Experiment, run_folder: Path, further: Sequence[Launcher] =
     return graph("learn", chosen.robot, chosen.task, "lockstep", "sim", str(run_folder), ("learner",), others)
 
 
-def launchers_of(chosen: Experiment, run_folder: Path, place: Where) -> list[Launcher]:
-    """What starts all nodes but the learner, graph by graph."""
-    specs, logs = specs_of(chosen, run_folder)[:-1], run_folder / "logs"
-    count = graphs.chosen_count(place.graphs, len(specs))
-    domains = graphs.chosen_domains(place.domain, count)
-    return [Launcher(specs, logs / f"graph-{n}" if n else logs, domain) for n, domain in enumerate(domains)]
+def nodes_of(chosen: Experiment, run_folder: Path) -> list[NodeSpec]:
+    """All nodes of a graph but the learner."""
+    return specs_of(chosen, run_folder)[:-1]
 
 
 def start_learner(spec: NodeSpec, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
