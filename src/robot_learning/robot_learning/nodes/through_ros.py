@@ -19,12 +19,12 @@ from robot_learning_interfaces.srv import LoadController
 from robot_learning.core.errors import WorkFailed
 from robot_learning.core.types import LinearGaussian
 from robot_learning.data.bag_reader import Bag
-from robot_learning.data.frames import beginning, recording
 from robot_learning.data.messages import VersionedController
 from robot_learning.models.gaussian_policy import GaussianPolicy
 from robot_learning.models.weights import Part, pack, split
 from robot_learning.nodes import messages, qos
-from robot_learning.run.episodes import Episode, EpisodeRequest, episode
+from robot_learning.run.episodes import Episode, EpisodeRequest
+from robot_learning.run.recorded_episodes import read, without_frames
 from robot_learning.run.setting import Setting
 from robot_learning.tasks.state import layout
 
@@ -132,15 +132,9 @@ class ThroughRos:
     def _read(self, request: EpisodeRequest, result: Any) -> Episode:
         """The episode in the committed bag."""
         if not result.bag:
-            raise WorkFailed(f"an episode on {request.condition.name} left no bag: {result.ending}")
-        s, bag = self._setting, Bag(Path(result.bag))
-        states, commands = bag.joint_states(s.robot.joint_states_topic, s.robot.joints), bag.commands(s.robot.joints)
-        objects = bag.objects([one.name for one in s.task.objects], s.robot.base_link)
-        if not commands:
-            raise WorkFailed(f"an episode on {request.condition.name} ended before its first step: {result.ending}")
-        read, lockstep = recording if bag.ending == "time" else beginning, bag.about.get("clock") != "realtime"
-        frames = read(states, commands, round(1e9 / s.task.rate_hz), objects, lockstep)
-        return episode(s.robot, s.chain, s.task, request.condition, frames, bag.ending, result.bag, messages.counts(result))
+            ending = "fault: no bag was committed" if result.ending == "time" else result.ending
+            return without_frames(self._setting, ending, "", messages.counts(result))
+        return read(self._setting, request.condition, Bag(Path(result.bag)), messages.counts(result))
 
     def _goal(self, request: EpisodeRequest) -> Pause[Any]:
         s = self._setting

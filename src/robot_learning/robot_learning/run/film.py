@@ -32,6 +32,8 @@ def make(run: Path, setting: Setting, plans: Sequence[Plan], episodes: Sequence[
     shutil.rmtree(run / "film", ignore_errors=True)
     rows: list[list[Image]] = []
     for i in choose(plans, wanted.film):
+        if not len(episodes[i].recording.stamps_ns):
+            continue  # it failed before anything was seen of it
         folder = run / "film" / f"{plans[i].controller}-{plans[i].request.condition.name}"
         folder.mkdir(parents=True)
         steps = moments(setting.chain.pose(episodes[i].recording.positions)[:, :3, 3], setting.task.rate_hz)
