@@ -133,7 +133,7 @@ def bad_commands(run):
     yield raw(run, 0)[1][:11], "a field reaches beyond the 11 bytes"
     yield raw(run, 0)[1][:60], "a field reaches beyond the 60 bytes"
     yield with_values(run, 0, np.full(7, math.nan)), "values: nan"
-    yield with_values(run, 0, stamp=-5_000_000_000), "stamp of -5 s; 0 or more is allowed"
+    yield with_values(run, 0, stamp=-5_000_000_000), "stamp of -5 s and 0 ns; at least 0 s"
     yield with_values(run, 0, mode="thoughts"), "mode 'thoughts'; fr3 has effort"
 
 

@@ -26,13 +26,13 @@ Doubles: TypeAlias = tuple[float, ...]
 def header_stamp_ns(raw: bytes) -> int:
     """The stamp of a message that begins with a std_msgs/Header (or a builtin_interfaces/Time), ns.
 
-    BadMessage if the message is too short for one, or the stamp is before 1970, when nothing can have happened.
+    BadMessage if the message is too short for one, or the stamp is before 1970 (when nothing can have happened) or no proper one.
     """
     if len(raw) < len(_LITTLE) + _STAMP.size:
         raise _cut(raw)
     seconds, nanoseconds = (_STAMP if raw[1] & 1 else _BIG_STAMP).unpack_from(raw, 4)
-    if seconds < 0:
-        raise BadMessage("stamp", f"stamp of {seconds} s; 0 or more is allowed")
+    if seconds < 0 or nanoseconds >= 1_000_000_000:
+        raise BadMessage("stamp", f"stamp of {seconds} s and {nanoseconds} ns; at least 0 s and less than 1000000000 ns are allowed")
     return int(seconds) * 1_000_000_000 + int(nanoseconds)
 
 
