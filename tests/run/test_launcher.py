@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.run import graphs
 from robot_learning.run.graph import NodeSpec
 from robot_learning.run.launcher import Launcher
 
@@ -93,6 +94,47 @@ def test_a_frozen_node_is_killed_in_time(logs: Path) -> None:
         start = time.monotonic()
         assert graph.stop() == ["good_0"]
         assert time.monotonic() - start < STOPPED_WITHIN_S
+
+
+def frozen(logs: Path) -> None:
+    for pid in pids(logs):
+        os.kill(pid, signal.SIGSTOP)
+
+
+@pytest.mark.parametrize("hung", [True, False])
+def test_a_hung_learner_and_a_hung_node_of_any_graph_end_in_time(logs: Path, tmp_path: Path, hung: bool) -> None:
+    one, other = launcher(logs, "good"), Launcher(specs("good", "good"), logs / "graph-1", DOMAIN + 1, command)
+    words, environment = [sys.executable, "-I", "-S", str(DUMMY), "good"], os.environ | one.environment
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment) as learner:
+        with graphs.running([one, other]):
+            assert learner.stdout is not None
+            assert learner.stdout.readline() == b"ready\n"
+            if hung:
+                learner.send_signal(signal.SIGSTOP)
+            frozen(logs / "graph-1")
+            start = time.monotonic()
+            graphs.end(learner, [one, other])
+        assert time.monotonic() - start < STOPPED_WITHIN_S
+        assert (learner.returncode == -signal.SIGKILL) is hung
+    assert "held" in (logs / "good_0.log").read_text()
+    assert pids(logs / "graph-1") == []
+
+
+def test_ctrl_c_while_graphs_start_ends_all_at_the_same_time(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = launcher(logs, "stubborn"), Launcher(specs("good"), logs / "graph-1", DOMAIN + 1, command)
+
+    def interrupted(*_: object) -> None:
+        one.wait_ready()
+        frozen(logs / "graph-1")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(other, "wait_ready", interrupted)
+    with pytest.raises(KeyboardInterrupt), graphs.running([one, other]):
+        pass
+    start = time.monotonic()
+    assert pids(logs / "graph-1") == pids(logs) == []
+    assert one._stopped_by - other._stopped_by < 0.1, "one after the other"
+    assert start - other._stopped_by < 0.1
 
 
 def test_a_crash_is_named_with_its_last_line(logs: Path) -> None:

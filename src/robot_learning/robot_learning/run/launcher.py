@@ -9,7 +9,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from signal import Signals
@@ -23,7 +23,7 @@ from robot_learning.run.surroundings import surroundings
 
 READY = b"ready"  # the line that a node prints when it stands
 READY_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = warden.GRACE_S + 0.7
+REAP_S = 0.5  # for the warden to end after the last SIGKILL
 
 
 def node_command(spec: NodeSpec) -> list[str]:
@@ -44,6 +44,7 @@ class Launcher:
         logs: Path,
         domain: int | domains.Held | None = None,
         command: Callable[[NodeSpec], list[str]] = node_command,
+        cores: Collection[int] = (),
     ) -> None:
         """Nothing runs yet.
 
@@ -52,8 +53,9 @@ class Launcher:
             logs: folder for <node>.log, made if needed.
             domain: ROS domain, held already or from the start on; None: ROS_DOMAIN_ID, or 0.
             command: what to run for a node.
+            cores: which of the processor's cores the nodes may use; empty: all.
         """
-        self.specs, self.logs, self._command = tuple(specs), logs.absolute(), command
+        self.specs, self.logs, self._command, self._cores = tuple(specs), logs.absolute(), command, cores
         self._lock: IO[str] | None = None
         if isinstance(domain, domains.Held):
             domain, self._lock = domain
@@ -62,6 +64,7 @@ class Launcher:
         self.ended: dict[str, int] = {}  # exit codes of nodes that ended, negative: the signal
         self._warden: subprocess.Popen[bytes] | None = None
         self._unread = b""
+        self._stopped_by = 0.0  # once that was ordered, monotonic seconds
 
     def __enter__(self) -> Self:
         """Starts."""
@@ -74,27 +77,30 @@ class Launcher:
 
     def start(self, timeout_s: float = READY_TIMEOUT_S) -> None:
         """Checks, starts all nodes and waits until each is ready; on any error nothing is left running."""
-        self.begin()
-        self.wait_ready(timeout_s)
+        try:
+            self.begin()
+            self.wait_ready(timeout_s)
+        except BaseException:  # also Ctrl-C
+            self.stop()
+            raise
 
     def begin(self) -> None:
-        """The first half of `start`: checks, and orders the processes."""
+        """The first half of `start`: checks, and orders the processes; on an error `stop` is left to the caller."""
         self.examine()
         if self._lock is None:
             self._lock = domains.hold(self.domain, self._purpose)
-        try:
-            self._start_warden(self._lock)
-        except BaseException:  # also Ctrl-C
-            self.stop()
-            raise
+        self._start_warden(self._lock)
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
-        """The second half of `start`."""
-        try:
-            self._wait_ready(timeout_s)
-        except BaseException:  # also Ctrl-C
-            self.stop()
-            raise
+        """The second half of `start`; on an error `stop` is left to the caller."""
+        deadline = time.monotonic() + timeout_s
+        waiting = [spec for spec in self.specs if spec.essential]
+        while waiting := [spec for spec in waiting if not _is_ready(self.log(spec.name))]:
+            self.check()
+            if time.monotonic() > deadline:
+                name = waiting[0].name
+                raise WorkFailed(f"{name} is not ready after {timeout_s:g} s: {last_line(self.log(name))} ({self.log(name)})")
+            self._read_warden(0.01)
 
     def examine(self) -> None:
         """UsageError or WorkFailed, one line, if the graph cannot start here and now; nothing is started or made."""
@@ -115,14 +121,19 @@ class Launcher:
                 line = f"{spec.name} {_how(code)}: {last_line(self.log(spec.name))} ({self.log(spec.name)})"
                 raise UsageError(line) if code == 2 else WorkFailed(line)
 
-    def order_stop(self) -> None:
-        """Lets all nodes begin to end; `stop` waits for it."""
-        if self._warden is not None and self._warden.stdin is not None:
-            with suppress(OSError):
-                self._warden.stdin.close()
+    def order_stop(self, grace_s: float = warden.GRACE_S) -> None:
+        """SIGINT to all nodes, SIGKILL after `grace_s`; `stop` waits for it. A second call does nothing."""
+        if self._warden is None or self._warden.stdin is None or self._warden.stdin.closed:
+            return
+        self._stopped_by = time.monotonic() + grace_s + REAP_S
+        with suppress(OSError):
+            self._warden.stdin.write(f"{max(grace_s, 0.0):.3f}\n".encode())
+            self._warden.stdin.flush()
+        with suppress(OSError):
+            self._warden.stdin.close()
 
     def stop(self) -> list[str]:
-        """SIGINT to all nodes, SIGKILL after 2 s; returns the names of those that had to be killed. A second call does nothing."""
+        """SIGINT to all nodes, SIGKILL after 2 s or as was ordered; returns who had to be killed. A second call does nothing."""
         if self._warden is None:
             self._release()
             return []
@@ -153,19 +164,11 @@ class Launcher:
             pass_fds=[lock.fileno()],  # the domain stays busy until the last node is gone
             start_new_session=True,
         )
+        if self._cores:
+            os.sched_setaffinity(self._warden.pid, self._cores)  # before it has children, which inherit it
         assert self._warden.stdin is not None
         self._warden.stdin.write(json.dumps(orders).encode() + b"\n")
         self._warden.stdin.flush()
-
-    def _wait_ready(self, timeout_s: float) -> None:
-        deadline = time.monotonic() + timeout_s
-        waiting = [spec for spec in self.specs if spec.essential]
-        while waiting := [spec for spec in waiting if not _is_ready(self.log(spec.name))]:
-            self.check()
-            if time.monotonic() > deadline:
-                name = waiting[0].name
-                raise WorkFailed(f"{name} is not ready after {timeout_s:g} s: {last_line(self.log(name))} ({self.log(name)})")
-            self._read_warden(0.01)
 
     def _read_warden(self, timeout_s: float = 0.0) -> None:
         """Takes in what the warden has told, and waits for it at most `timeout_s`."""
@@ -189,7 +192,7 @@ class Launcher:
         try:
             self.order_stop()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_TIMEOUT_S)
+                process.wait(max(0.0, self._stopped_by - time.monotonic()))
         finally:
             process.kill()  # and with it, by the kernel, all that may be left
             process.wait()

@@ -21,7 +21,6 @@ from robot_learning.run.launcher import Launcher, node_command
 from robot_learning.run.warden import die_with_parent
 
 WATCH_S = 0.1
-LEARNER_STOP_S = 2.5  # to write summary and report after Ctrl-C
 
 
 class Where(NamedTuple):
@@ -118,7 +117,7 @@ def through_ros(run_folder: Path, place: Where) -> None:
                     launcher.check()
                 time.sleep(WATCH_S)
         except BaseException as error:
-            end_learner(process)
+            graphs.end(process, launchers)
             if isinstance(error, Exception):
                 record_end(run_folder, "failed", explain(error))
             raise
@@ -140,18 +139,6 @@ def nodes_of(chosen: Experiment, run_folder: Path) -> list[NodeSpec]:
 def start_learner(spec: NodeSpec, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
     """The learner shows its progress on this terminal, but Ctrl-C reaches it only through us."""
     return subprocess.Popen(node_command(spec), env=os.environ | environment, start_new_session=True, preexec_fn=die_with_parent)  # noqa: PLW1509
-
-
-def end_learner(process: "subprocess.Popen[bytes]") -> None:
-    """SIGINT, time to write its summary, then SIGKILL."""
-    with deferred():
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(LEARNER_STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def record_start(run_folder: Path, through: str) -> None:

@@ -1,8 +1,8 @@
 """The parent of all processes of a graph: whatever happens to whom, no process is left behind.
 
 The launcher starts it with the list of processes as JSON in its first line of standard input, and reads one JSON line for each that
-ended. When standard input ends, because the launcher wants it or because the launcher is dead, every process gets SIGINT, then after
-GRACE_S SIGKILL. If the warden itself is killed, the kernel kills its children (PR_SET_PDEATHSIG).
+ended. When standard input ends, because the launcher is dead, or brings a number of seconds, every process gets SIGINT, and after so long
+(GRACE_S at the end of the input) SIGKILL. If the warden itself is killed, the kernel kills its children (PR_SET_PDEATHSIG).
 
 Run by path with `python -I -S`: only the standard library, and up in 20 ms.
 """
@@ -85,9 +85,10 @@ def main() -> None:
     while processes and commands not in wait_readable([commands, wake_read], None):
         os.read(wake_read, 4096)
         reap(processes)
+    grace_s = float((processes and os.read(commands, 64)) or GRACE_S)
     everyone = dict(processes)
     signal_all(processes, signal.SIGINT)
-    deadline = time.monotonic() + GRACE_S
+    deadline = time.monotonic() + grace_s
     while processes and (left := deadline - time.monotonic()) > 0:
         if wait_readable([wake_read], left):
             os.read(wake_read, 4096)
