@@ -10,12 +10,12 @@ from fake_runner import FakeRunner  # tests/run/conftest.py puts this folder on 
 
 from robot_learning.algorithms import local_gps
 from robot_learning.core.errors import UsageError, WorkFailed
-from robot_learning.run import checkpoints, domains, experiment, folder, preflight, summary, train_command
+from robot_learning.run import checkpoints, domains, experiment, folder, preflight, summary
 from robot_learning.run.evaluate_command import evaluate_run
 from robot_learning.run.records import Iteration, Outcome, Update
 from robot_learning.run.setting import prepare
 from robot_learning.run.train import Trainer, best_iteration
-from robot_learning.run.train_command import Where, begin, go_on
+from robot_learning.run.train_command import Where, go_on
 
 SMALL = ["conditions.train=2", "rollouts=3", "iterations=3", "evaluation.film=0", "local.mixture_components=2"]
 POLICY = [*SMALL, "conditions.heldout=1", "fit.steps=30", "hidden=[8]"]
@@ -265,37 +265,3 @@ def test_a_checkpoint_with_a_shortened_log_is_named(tmp_path, kept):
     for use in (lambda: evaluate_run(run, None, None), lambda: go_on(run, (), (), Where("process"))):
         with pytest.raises(UsageError, match=r"003/checkpoint.json: "):
             use()
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "expected"),
-    [("RMW_IMPLEMENTATION", "rmw_nothing", "RMW_IMPLEMENTATION=rmw_nothing: not installed"), ("ROS_DOMAIN_ID", "102", "0 to 101")],
-)
-def test_what_cannot_start_leaves_no_folder(tmp_path, monkeypatch, variable, value, expected):
-    monkeypatch.setattr(preflight, "find_spec", lambda name: name)
-    monkeypatch.setattr(preflight, "check_shared_memory", lambda count: None)
-    monkeypatch.setenv(variable, value)
-    with pytest.raises(UsageError, match=expected):
-        begin("reach_local", (), (), tmp_path / "run", Where())
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_busy_domain_leaves_no_folder_and_names_the_option(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr(preflight, "check_ros", lambda: None)
-    monkeypatch.setattr(preflight, "check_shared_memory", lambda count: None)
-    with domains.hold(14, "a test"), pytest.raises(UsageError, match=r"ROS domain 14 is busy: .* runs a test; .*--domain"):
-        begin("reach_local", (), (), tmp_path / "run", Where(domain=14))
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_start_that_fails_after_all_is_told_in_the_summary(tmp_path, monkeypatch):
-    made, _ = make(tmp_path / "run")
-
-    def break_down(*_):
-        raise OSError(24, "Too many open files")
-
-    monkeypatch.setattr(train_command, "through_ros", break_down)
-    with pytest.raises(OSError, match="Too many"):
-        train_command.run(made, Where())
-    assert (summary.load(made)["state"], summary.load(made)["ending"]) == ("failed", "operating system: Too many open files")

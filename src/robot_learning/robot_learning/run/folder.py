@@ -1,6 +1,7 @@
 """The folder of one run: runs/<experiment>-<date-time>/{config.yaml, resolved.json, summary.json, report.html, checkpoints/, bags/, …}."""
 
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from robot_learning.run.experiment import Experiment, as_yaml, checked, content,
 from robot_learning.run.overrides import apply, parse
 
 CONFIG = "config.yaml"
+_claimed: dict[Path, int] = {}  # folders that this process has locked, each with its descriptor
 
 
 def create(experiment: Experiment, out: Path | None, now: datetime) -> Path:
@@ -90,6 +92,22 @@ def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experim
     if changed.iterations < done:
         raise UsageError(f"--resume {run}: iterations: {changed.iterations}, but {done} are done; at least {done} is expected")
     return changed
+
+
+def claim(run: Path) -> None:
+    """Until this process ends, whatever ends it, nobody else trains in the run folder; UsageError if somebody does."""
+    if not run.is_dir() or run in _claimed:
+        return
+    descriptor = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise UsageError(f"{run}: another process trains in it; stop that one first, or wait for its end") from None
+    except OSError:  # a file system without locks, such as some of networks
+        os.close(descriptor)
+        return
+    _claimed[run] = descriptor
 
 
 def change(run: Path, experiment: Experiment) -> None:

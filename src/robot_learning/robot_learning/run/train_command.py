@@ -38,7 +38,9 @@ def begin(where: str, settings: Sequence[str], remaps: Sequence[str], out: Path 
     chosen = experiment.load(where, settings, remaps)
     prepare(chosen)
     examine(chosen, out or Path("runs"), place)
-    return folder.create(chosen, out, datetime.now())
+    run = folder.create(chosen, out, datetime.now())
+    folder.claim(run)
+    return run
 
 
 def go_on(run: Path, settings: Sequence[str], remaps: Sequence[str], place: Where) -> Path:
@@ -47,6 +49,7 @@ def go_on(run: Path, settings: Sequence[str], remaps: Sequence[str], place: Wher
     from robot_learning.run.train import restored
 
     run = run.absolute()
+    folder.claim(run)
     chosen = folder.resume(run, settings, remaps)
     folder.writable(run)
     number = checkpoints.latest(run)
@@ -68,18 +71,18 @@ def examine(chosen: Experiment, run_folder: Path, place: Where) -> None:
 def run(run_folder: Path, place: Where) -> int:
     """Train in a run folder; returns 0, or 1 if the task was not learned."""
     terminate_like_interrupt()
-    print(f"run folder: {shown(run_folder)}", flush=True)
     try:
         record_start(run_folder, place.through)
+        print(f"run folder: {shown(run_folder)}", flush=True)
         if place.through == "process":
             in_this_process(run_folder)
         else:
             through_ros(run_folder, place)
     except KeyboardInterrupt:
         with deferred():
-            if summary.started(run_folder) and summary.load(run_folder)["state"] == "running":  # before the learner could say so
-                record_end(run_folder, "interrupted", "interrupted before the first iteration")
-            print(f"interrupted; go on with: robot-learning train --resume {shown(run_folder)}", flush=True)
+            record_interrupt(run_folder, place.through)
+            with suppress(OSError):  # the terminal may be gone
+                print(f"interrupted; go on with: robot-learning train --resume {shown(run_folder)}", flush=True)
         raise
     except Exception as error:
         record_failure(run_folder, error)
@@ -156,6 +159,15 @@ def record_end(run_folder: Path, state: str, why: str) -> None:
     if summary.started(run_folder):
         summary.restate(run_folder, state, why)
         report.write(run_folder)
+
+
+def record_interrupt(run_folder: Path, through: str) -> None:
+    """Say in summary and report that the run was interrupted, unless the learner could."""
+    record_start(run_folder, through)
+    content = summary.load(run_folder)
+    if content["state"] == "running":
+        done = len(content["iterations"])
+        record_end(run_folder, "interrupted", f"interrupted after {done} of {folder.read_experiment(run_folder).iterations} iterations")
 
 
 def record_failure(run_folder: Path, error: Exception) -> None:
