@@ -139,3 +139,11 @@ def test_two_nodes_of_one_name_are_refused() -> None:
 
 def test_every_node_takes_few_parameters() -> None:
     assert all(len(spec.parameters) <= 6 for kind in GRAPHS for spec in graph(kind, run_dir="/r", extra=NODES))
+
+
+@pytest.mark.parametrize(
+    ("cores", "count", "expected"),
+    [([0, 1], 1, [()]), ([0, 1], 2, [[0], [1]]), ([0, 1], 3, [()] * 3), ([2, 3, 5, 7, 8], 2, [[2, 5, 8], [3, 7]])],
+)
+def test_graphs_side_by_side_share_the_cores(cores: list[int], count: int, expected: list[object]) -> None:
+    assert graphs.shares(cores, count) == expected
