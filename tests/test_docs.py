@@ -14,7 +14,7 @@ from robot_learning.run import cli, experiment
 from robot_learning.run.bench import command as bench
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CHEAP = ("bench --list", "doctor", "--help")
 FENCED = re.compile(r"```(?:sh|bash|console)\n(.*?)```", re.DOTALL)
 

@@ -2,8 +2,9 @@
 
 from functools import partial
 
-from robot_learning.run.bench import gps_mpc, gps_priors, spine_learning
+from robot_learning.run.bench import gps_mpc, gps_priors, gps_robustness, spine_learning
 from robot_learning.run.bench.figure import Benchmark, Figure, Measurement
+from robot_learning.run.bench.gps_cartpole import CARTPOLE, cartpole_return
 from robot_learning.run.bench.gps_demonstration import DEMONSTRATION
 from robot_learning.run.bench.gps_imitation import IMITATION
 from robot_learning.run.bench.gps_peg import PEG
@@ -51,5 +52,7 @@ GPS = Benchmark(
         Measurement((*PRIORS, NEURAL), gps_priors.ratios, 3, 30, 2),
         DEMONSTRATION,
         Measurement((MPC,), gps_mpc.first_trials, 3, 2, 0.2),
+        Measurement((CARTPOLE,), cartpole_return, 5, 0.3, 0.05),
+        Measurement(gps_robustness.FIGURES, gps_robustness.robustness, 5, 5, 0.1),
     ),
 )
