@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from math import isfinite, nan
 from types import TracebackType
 from typing import TextIO
@@ -45,7 +46,8 @@ class Progress:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._fancy:
-            self._fancy.stop()
+            with suppress(OSError):  # a terminal that was closed is not what ended the work
+                self._fancy.stop()
 
     def phase(self, name: str) -> None:
         """Work on `name` begins."""
