@@ -82,12 +82,35 @@ def test_ctrl_c_ends_within_three_seconds_with_no_process_left_and_a_run_that_go
         assert [i["iteration"] for i in summary.load(run)["iterations"]] == list(range(1, done + 2))
 
 
+def processes(run, node):
+    """Process ids of a node, graph by graph."""
+    return [pid for pid in sorted(nodes_of(run)) if executable(pid).endswith(f".{node}")]
+
+
+def test_ctrl_c_ends_within_three_seconds_also_with_hung_nodes(domain, tmp_path):
+    run = tmp_path / "run"
+    with start(run, settings=[*SETTINGS[:3], "iterations=200"], name="reach_local") as process:
+        until(process, "iteration 1/")
+        hung = [processes(run, "simulator")[-1], processes(run, "episode_manager")[0]]
+        for pid in hung:
+            os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out = process.stdout.read()
+        assert process.wait() == 130, out
+        assert time.monotonic() - began < 3.0
+    assert nodes_of(run) == []
+    content = summary.load(run)
+    assert content["state"] == "interrupted"
+    assert f"after {len(content['iterations'])} of 200 iterations" in content["ending"]
+
+
 @pytest.mark.parametrize(("node", "graph"), [("simulator", 0), ("recorder", -1)])
 def test_a_node_of_any_graph_that_dies_is_named_and_ends_the_run(domain, tmp_path, node, graph):
     run = tmp_path / "run"
     with start(run, settings=[*SETTINGS[:3], "iterations=200"], name="reach_local") as process:
         until(process, "iteration 1/")
-        pids = [pid for pid in sorted(nodes_of(run)) if executable(pid).endswith(f".{node}")]
+        pids = processes(run, node)
         assert len(pids) == min(2, len(os.sched_getaffinity(0)))
         os.kill(pids[graph], signal.SIGKILL)
         out = process.stdout.read()
