@@ -9,6 +9,7 @@ from robot_learning_interfaces.msg import GateStatus, JointCommand
 from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.types import Command
 from robot_learning.core.types import JointState as State
@@ -110,7 +111,7 @@ def test_a_policy_that_stops_leads_to_a_hold_that_only_arming_ends(stage):
     stage.policy_runs = True
     stage.run(0.5)
     assert not np.any(stage.outputs[-1][1]), "it does not resume by itself"
-    assert stage.reason == "no command for 0.1 s; arm again"
+    assert stage.reason.startswith("no command for 0.1 s; arm again")
     stage.move()
     answer = stage.finish()
     assert messages.counts(answer)["passed"] > 0
@@ -165,6 +166,22 @@ def test_nothing_bad_reaches_the_robot(stage):
     assert {kind: counts.get(kind, 0) for kind in expected} == expected
 
 
+def test_the_reason_of_a_timeout_names_the_command_that_was_refused(stage):
+    expected = "no command for 0.1 s; arm again (last refused command: command of 'somebody'; policy commands)"
+    stage.run(0.1)
+    for _ in range(5):  # on a busy machine the gate may have disarmed before it heard of the other one
+        stage.move()
+        stage.policy_runs = False
+        for _ in range(20):  # the real policy fell silent, and somebody else commands
+            stage.command(np.ones(7), source="somebody x:1")
+            stage.run(0.02)
+        if stage.reason == expected:
+            break
+    assert stage.reason == expected
+    stage.until(lambda: stage.arm().ok)
+    stage.until(lambda: stage.reason == "")
+
+
 def test_reordered_names_are_remapped(stage):
     stage.run(0.1)
     stage.arm()
@@ -190,13 +207,16 @@ def test_stop_is_latched_and_so_is_its_end(stage):
     stage.until(lambda: stage.arm().ok)
 
 
-def test_a_second_publisher_on_the_command_topic_stops(stage):
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("effort", Float64MultiArray), ("velocity", Float64MultiArray), ("trajectory", JointTrajectory)]
+)
+def test_another_publisher_on_any_of_the_robots_command_topics_stops(stage, mode, kind):
     stage.run(0.1)
     stage.move()
     stage.run(0.2)
-    since = time.monotonic()
-    intruder = stage.peer.node.create_publisher(Float64MultiArray, TOPIC, qos.CONTROL_WRITER)
-    stage.until(lambda: stage.reason == f"stopped: somebody else publishes on {TOPIC}", 2.0)
+    since, topic = time.monotonic(), FR3.modes[mode].topic
+    intruder = stage.peer.node.create_publisher(kind, topic, qos.CONTROL_WRITER)
+    stage.until(lambda: stage.reason == f"stopped: somebody else publishes on {topic}", 2.0)
     assert time.monotonic() - since < 2.0
     stage.run(0.2)
     assert not np.any(stage.outputs[-1][1])

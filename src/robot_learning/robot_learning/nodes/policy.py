@@ -82,6 +82,7 @@ class Policy(ActorNode):
 
     def _swap(self) -> None:
         """New versions take over, unless an episode runs."""
+        self._waiting = {name: loaded for name, loaded in self._waiting.items() if name in self._assemblers}
         if not self.acting:
             self._loaded.update(self._waiting)
             self._waiting.clear()

@@ -1,4 +1,4 @@
-"""The safety gate as a process of its own: the only publisher on the robot's command topic. All laws are in safety/gate.py."""
+"""The safety gate as a process of its own: the only publisher on the robot's command topics. All laws are in safety/gate.py."""
 
 import sys
 import time
@@ -27,6 +27,7 @@ from robot_learning.safety.shaping import TRAJECTORY_PERIODS
 RATE_HZ = 100.0  # of the outputs in realtime
 STATUS_S = 0.1
 INTRUDER = "somebody else publishes on"
+TEXT = 300  # characters of a refusal that go out with the status: it may quote whoever sent the command
 
 
 class SafetyGate(GraphNode):
@@ -44,6 +45,7 @@ class SafetyGate(GraphNode):
         self._early: Command | None = None  # lockstep: it came before its joint state
         self._trajectory = self._gate.mode == "trajectory"
         self._topic = robot.modes[self._gate.mode].topic
+        self._topics = sorted({mode.topic for mode in robot.modes.values()})  # whoever commands the robot uses one of them
         kind = JointTrajectory if self._trajectory else Float64MultiArray
         self._robot = self.create_publisher(kind, self._topic, qos.CONTROL_WRITER)
         self._status = self.create_publisher(GateStatus, "/safety_gate/status", qos.LATCHED)
@@ -58,6 +60,7 @@ class SafetyGate(GraphNode):
         self.create_timer(STATUS_S, self.guarded(self._on_timer), clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._reported: object = None
         self._stop_asked = False
+        self._refusal = ""  # why the last refused command since arming was refused
         self._silence = Silence(robot.joint_states_topic, steady_ns()) if given.backend != "sim" else None
         self._report()
 
@@ -77,7 +80,7 @@ class SafetyGate(GraphNode):
         try:
             command = cdr.joint_command(raw, self._joints)
         except messages.BadMessage as error:
-            self._warn(f"command refused: {self._gate.refuse(error.kind, str(error))}")
+            self._refused(self._gate.refuse(error.kind, str(error)))
             return
         if self._lockstep and command.stamp_ns > self._gate.stamp_ns:
             self._early = command
@@ -87,9 +90,14 @@ class SafetyGate(GraphNode):
     def _submit(self, command: Command) -> None:
         refusal = self._gate.submit(command, steady_ns())
         if refusal:
-            self._warn(f"command refused: {refusal}")
+            self._refused(refusal)
         elif self._lockstep:
             self.tick(0)
+
+    def _refused(self, why: str) -> None:
+        if self._gate.armed:
+            self._refusal = why[:TEXT]
+        self._warn(f"command refused: {why}")
 
     def tick(self, now_ns: int) -> None:
         """One output, if there is one."""
@@ -107,8 +115,8 @@ class SafetyGate(GraphNode):
         self._apply_stop()
 
     def _apply_stop(self) -> None:
-        intruder = self.count_publishers(self._topic) > 1
-        reason = "/safety/stop" if self._stop_asked else f"{INTRUDER} {self._topic}" if intruder else ""
+        intruded = next((topic for topic in self._topics if self.count_publishers(topic) > (topic == self._topic)), "")
+        reason = "/safety/stop" if self._stop_asked else f"{INTRUDER} {intruded}" if intruded else ""
         if reason == self._gate.stopped:
             return
         if reason:
@@ -149,12 +157,13 @@ class SafetyGate(GraphNode):
         waiting = unwritten(self._states) or unwritten(self._commands) or unread(self, self._topic, readers)
         if waiting:
             return waiting
-        self._early, self._allowed = None, not self._by_hand
+        self._early, self._allowed, self._refusal = None, not self._by_hand, ""
         rate_hz = load_task(request.task).rate_hz if request.task else 0.0
         return self._gate.arm(steady_ns(), ACTORS.get(request.controller, ""), rate_hz)
 
     def _on_finish(self, request: FinishEpisode.Request, response: FinishEpisode.Response) -> FinishEpisode.Response:
         self._gate.disarm("not armed", steady_ns())
+        self._refusal = ""
         messages.set_counts(response, self._gate.episode_counts())
         response.ok = True
         self._report()
@@ -164,12 +173,19 @@ class SafetyGate(GraphNode):
         self.get_logger().warning(text, throttle_duration_sec=1.0)
 
     def _snapshot(self) -> object:
-        return self._gate.armed, self._gate.reason, dict(self._gate.counts)
+        return self._gate.armed, self._reason(), dict(self._gate.counts)
+
+    def _reason(self) -> str:
+        """Why it is holding or refusing. In lockstep one refused command is enough: nothing may come after it."""
+        reason, refusal = self._gate.reason, self._refusal
+        if self._gate.armed:
+            return f"a command was refused: {refusal}" if refusal and self._lockstep else ""
+        return f"{reason} (last refused command: {refusal})" if refusal and not self._gate.stopped else reason
 
     def _report(self) -> None:
         self._reported = self._snapshot()
         stamp = self.get_clock().now().nanoseconds
-        self._status.publish(messages.to_gate_status(self._gate.armed, self._gate.reason, self._gate.counts, stamp))
+        self._status.publish(messages.to_gate_status(self._gate.armed, self._reason(), self._gate.counts, stamp))
 
     def close(self) -> None:
         """Brings the robot to rest: the hold, for as long as it is repeated after disarming."""
