@@ -52,6 +52,12 @@ class Graph:
             assert time.monotonic() < end, "took too long"
             self.runner.spin(0.01)
 
+    def spin(self, seconds: float) -> None:
+        """Lets so much time pass."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.runner.spin(0.01)
+
     def send(self, feedback: Callable[[Any], Any] = lambda _: None, **fields: Any) -> Any:
         """The goal handle of an episode; what is not given is as for the first local controller."""
         if "controller" not in fields:

@@ -7,12 +7,19 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from episode_graph import SETTING, T, request, running
+from robot_learning_interfaces.msg import EpisodeStatus, JointCommand
+from sensor_msgs.msg import JointState
 
 from robot_learning.core.errors import WorkFailed
+from robot_learning.core.types import Command
+from robot_learning.data import cdr
 from robot_learning.data.bag_reader import Bag
 from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.nodes import messages, qos
+from robot_learning.run.evaluate import collect
 from robot_learning.run.graph import NodeSpec, ros_arguments
 from robot_learning.run.launcher import node_command
 
@@ -47,6 +54,66 @@ def test_a_stalled_controller_ends_the_episode_as_the_named_fault(tmp_path):
     assert episode.ending == "fault: lockstep stalled"
     assert len(episode.actions) == 30
     assert Bag(Path(episode.bag)).ending == "fault: lockstep stalled"
+
+
+FAR = 10**18  # ns: no joint state has this stamp
+
+
+def odd_commands():
+    """(message, what the ending says of it)"""
+    good = cdr.to_joint_command(Command(FAR, "effort", np.zeros(7), "somebody x:1", 5), JOINTS)
+    yield good[:8], "a field reaches beyond the 8 bytes of the message"
+    yield cdr.to_clock(-5_000_000_000) + good[12:], "stamp of -5 s and 0 ns"
+    yield cdr.to_joint_command(Command(1, "effort", np.full(7, np.nan), "somebody x:1", 5), JOINTS), "values: nan"
+    yield cdr.to_joint_command(Command(1, "effort", np.zeros(7), "somebody x:1", 5), JOINTS), "command of 'somebody'; policy commands"
+
+
+def test_odd_messages_end_no_node_and_a_fault_names_them(tmp_path):
+    with running(tmp_path) as graph:
+        commands = graph.node.create_publisher(JointCommand, "/joint_command", qos.CONTROL_WRITER)
+        states = graph.node.create_publisher(JointState, SETTING.robot.joint_states_topic, qos.CONTROL_WRITER)
+        graph.until(lambda: commands.get_subscription_count() >= 3 and states.get_subscription_count() >= 3)
+        for raw, text in odd_commands():
+            handle = begun(graph)
+            commands.publish(raw)
+            result = graph.result(handle)
+            assert result.ending.startswith("fault: safety_gate: a command was refused: ")
+            assert text in result.ending
+            assert raw in [message.data for message in Bag(Path(result.bag)).raw("/joint_command")]
+        for raw in (b"\0\1\0\0\1\0\0\0", cdr.to_clock(-5_000_000_000)):
+            handle = begun(graph)
+            states.publish(raw)
+            graph.spin(0.3)
+            handle.cancel_goal_async()
+            result = graph.result(handle)
+            counts = messages.counts(result)
+            assert result.ending == "cancelled"
+            assert counts["episode_manager.bad_joint_state"] == counts[f"recorder.bad{SETTING.robot.joint_states_topic}"] == 1
+        assert graph.runner.run([request()])[0].ending == "time"
+        graph.launcher.check()
+
+
+def test_an_episode_that_somebody_disturbs_is_run_again(tmp_path):
+    with running(tmp_path) as graph:
+        commands = graph.node.create_publisher(JointCommand, "/joint_command", qos.CONTROL_WRITER)
+        seen, sent = [], []
+        graph.node.create_subscription(EpisodeStatus, "/episode_status", lambda message: seen.append(message.state), qos.LATCHED)
+        graph.until(lambda: commands.get_subscription_count() >= 3)
+
+        def disturb():
+            if not sent and seen and seen[-1] == "running":
+                commands.publish(cdr.to_joint_command(Command(1, "effort", np.full(7, np.nan), "somebody x:1", 5), JOINTS))
+                sent.append(True)
+
+        graph.runner._check = disturb
+        for _ in range(5):  # on a busy machine it may come after the last step
+            episodes, notes = collect(graph.runner, [request()], T)
+            assert episodes[0].ending == "time"
+            if notes:
+                break
+            sent.clear()
+        assert "an episode was run again: fault: " in notes[0]
+        assert "values: nan" in notes[0]
 
 
 def test_a_killed_recorder_leaves_committed_bags_and_a_partial_one(tmp_path):

@@ -19,6 +19,7 @@ from robot_learning.tasks.description import Condition, TaskConfig
 
 STALLED_NS = 5_000_000_000  # lockstep
 SILENT_NS = 500_000_000  # realtime
+TEXT = 300  # characters of what is said of a malformed message: it may quote whoever sent it
 T = TypeVar("T")
 
 
@@ -86,7 +87,7 @@ class Progress:
             return read()
         except BadMessage as error:
             self.bad[what.replace(" ", "_")] += 1
-            self._first_bad = self._first_bad or f"a {what}: {error}"
+            self._first_bad = self._first_bad or f"a {what}: {error}"[:TEXT]
             return None
 
     @property
