@@ -203,7 +203,6 @@ def test_policy_takes_good_weights_between_episodes_and_refuses_bad_ones(start, 
     assert "global' version 1 is not loaded (no version)" in stage.prepare("policy", "global", 1).message
     for number in range(30):  # names of nobody
         parts.publish(WeightsPart(policy=f"p{number}", version=1, count=2, data=[0]))
-        parts.publish(WeightsPart(policy=f"q{number}", version=1, count=1, data=[0]))
     send(packed(one, 1), 1)
     assert loaded(1)
     x, command = stage.answer(1)
