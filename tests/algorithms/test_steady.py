@@ -1,20 +1,22 @@
 """Updates that are taken back when they turn out worse, and policies that only better ones replace."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from point_mass import HORIZON, LOCAL, TARGETS, TASK, first_controllers, local, rollouts
 
-from robot_learning.algorithms import acceptance, steady_gps, steady_local
+from robot_learning.algorithms import acceptance, committee, steady_gps, steady_local
 from robot_learning.algorithms.acceptance import Score
 from robot_learning.algorithms.checkpoint import pack, unpack
 from robot_learning.algorithms.policy_fit import FitConfig
 from robot_learning.algorithms.steady_gps import SteadyConfig, SteadyGpsState, SteadyRules
 from robot_learning.core.types import Rollouts
+from robot_learning.models.gaussian_policy import GaussianPolicy
 
-CONFIG = SteadyConfig((16,), LOCAL, FitConfig(steps=60, batch=64), SteadyRules(trust=3.0))
+CONFIG = SteadyConfig((16,), LOCAL, FitConfig(steps=60, batch=64), SteadyRules(trust=3.0, members=2))
 
 
 @cache
@@ -103,7 +105,8 @@ def cloned():
 
 def shown(state, seed):
     """Rollouts of the policy on trial."""
-    return rollouts([lambda t, x, n: state.policy.act(x, n)] * len(TARGETS), 2, seed)
+    policy = steady_gps.policy(state)
+    return rollouts([lambda t, x, n: policy.act(x, n)] * len(TARGETS), 2, seed)
 
 
 def test_a_policy_replaces_the_kept_one_only_if_its_rollouts_are_not_worse():
@@ -121,7 +124,7 @@ def test_a_policy_replaces_the_kept_one_only_if_its_rollouts_are_not_worse():
     assert not any(acceptance.at_least_as_good(old, new) and old != new for old, new in zip(scores[:-1], scores[1:], strict=True))
     final, report = steady_gps.settle(state, spoiled(shown(state, 9), [0, 1, 2]), TASK)
     assert not report.accepted
-    assert final.policy is state.kept.policy
+    assert final.members is state.kept.members
 
 
 def test_labels_are_believed_near_what_the_teacher_does_and_not_far_from_it():
@@ -144,3 +147,27 @@ def test_a_trial_depends_on_nothing_but_its_arguments_and_survives_a_checkpoint(
     assert first.keys() == second.keys()
     for name, array in first.items():
         assert_array_equal(second[name], array)
+
+
+@pytest.mark.parametrize("hidden", [(5,), (6, 4), (6, 4, 3)])
+def test_a_committee_acts_by_the_mean_of_its_members(hidden):
+    members = [GaussianPolicy.initial(4, 2, seed, hidden=hidden) for seed in range(3)]
+    states = np.random.default_rng(0).normal(size=(7, 4))
+    assert_allclose(committee.merged(members).mean(states), np.mean([m.mean(states) for m in members], axis=0), atol=1e-6)
+    assert committee.merged(members[:1]) is members[0]
+
+
+def test_a_committee_that_is_not_normalized_alike_is_refused():
+    one, other = (GaussianPolicy.initial(4, 2, seed) for seed in (0, 1))
+    moved = GaussianPolicy(other.layers, other.center + 1.0, other.scale, other.covariance)
+    with pytest.raises(ValueError, match="normalized alike"):
+        committee.merged([one, moved])
+
+
+def test_if_one_member_diverges_all_stay():
+    state = cloned()
+    wild = replace(CONFIG, fit=FitConfig(steps=60, batch=64, rate=1e30))
+    with np.errstate(all="ignore"):
+        after, report, _ = steady_gps.clone(state, state.teachers.kept.rollouts, TASK, wild, 3)
+    assert report.outcome.startswith("rejected")
+    assert after.members is state.members

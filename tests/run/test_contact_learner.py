@@ -40,7 +40,7 @@ def test_teachers_act_first_then_the_policy_and_the_last_iteration_only_judges()
     settings = ["iterations=4", "teaching=2", "conditions.heldout=2", "hidden=[8]"]
     learner, states, requests, said = trained("peg_policy", settings)
     assert [{r.controller is None for r in some} for some in requests] == [{False}, {False}, {True}, {True}]
-    assert learner.policy(states[4]) is states[4].kept.policy
+    assert states[4].members is states[4].kept.members
     assert "error after the fit" in said[1].policy
     assert "labels believed" in said[2].policy
     assert "error after the fit" not in said[3].policy

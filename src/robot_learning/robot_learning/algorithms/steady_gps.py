@@ -4,7 +4,8 @@ Insertion is a matter of millimetres, and a policy that keeps following its teac
 between inserting and not. Here nothing that works is given up:
 
     teaching    local controllers learn the task, one for each condition, with steady updates (algorithms/steady_local.py);
-    cloning     a network learns what they would do in the states of their own last iterations;
+    cloning     a network learns what they would do in the states of their own last iterations. It is a committee: the mean of a few
+                that began differently errs less between the conditions (algorithms/committee.py);
     trials      the network acts. Its rollouts are compared with those of the kept one: successes first, then cost. If it is not
                 worse it is kept. The next one on trial starts from the kept one, and learns from all lessons, the new one too
                 (DAgger); each refusal in a row halves its learning rate;
@@ -18,7 +19,7 @@ the teacher does on its path at that step:  |u − ū_t| ≤ trust · (rms of |u
         local, report, refused = steady_local.update(state.teachers, batch, task, config.local, config.rules.errors, seed)
         state = state._replace(teachers=local)                   # in the last one: state = steady_gps.clone(…)
     for iteration in range(trials):
-        runner.load(state.policy, version=iteration)
+        runner.load(steady_gps.policy(state), version=iteration)
         requests = [EpisodeRequest(c, None, seed=…) for c in conditions for _ in range(5)]
         state, report = steady_gps.trial(state, rollouts(runner.run(requests), len(conditions)), task, config, seed)
         # in the last one: steady_gps.settle
@@ -30,7 +31,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from robot_learning.algorithms import acceptance, policy_fit, steady_local
+from robot_learning.algorithms import acceptance, committee, policy_fit, steady_local
 from robot_learning.algorithms.acceptance import Score
 from robot_learning.algorithms.local_gps import LocalConfig
 from robot_learning.algorithms.policy_fit import FitConfig, FitReport
@@ -51,6 +52,7 @@ class SteadyRules:
     errors: float = 1.0  # standard errors of the difference from which a controller's mean cost counts as clearly worse
     trust: float = 1.0  # how far a label may be from what the teacher does on its own path, in multiples of what is usual there
     deviation: float = 0.1  # of the policy's actions on trial, action units
+    members: int = 4  # of the committee
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,9 @@ class Lesson(NamedTuple):
 
 
 class Proven(NamedTuple):
-    """A policy and what its rollouts were worth."""
+    """A committee and what its rollouts were worth."""
 
-    policy: GaussianPolicy
+    members: tuple[GaussianPolicy, ...]
     successes: int
     cost: Array  # mean over the rollouts
 
@@ -82,7 +84,7 @@ class SteadyGpsState(NamedTuple):
     """All that the next iteration depends on."""
 
     teachers: SteadyState
-    policy: GaussianPolicy  # on trial; in the end the kept one
+    members: tuple[GaussianPolicy, ...]  # of the policy on trial; in the end of the kept one
     kept: Proven | None  # None: none has been on trial yet
     refusals: int  # in a row
     lessons: tuple[Lesson, ...]
@@ -101,8 +103,13 @@ class TrialReport(NamedTuple):
 def start(controllers: LinearGaussian, config: SteadyConfig, seed: int) -> SteadyGpsState:
     """The state before the first rollouts, with the first controllers (C, T, …)."""
     du, dx = controllers.K.shape[-2:]
-    policy = GaussianPolicy.initial(dx, du, seed, hidden=config.hidden)
-    return SteadyGpsState(steady_local.start(controllers, config.local), policy, None, 0, ())
+    members = tuple(GaussianPolicy.initial(dx, du, seed + i, hidden=config.hidden) for i in range(config.rules.members))
+    return SteadyGpsState(steady_local.start(controllers, config.local), members, None, 0, ())
+
+
+def policy(state: SteadyGpsState) -> GaussianPolicy:
+    """The policy on trial; in the end the kept one."""
+    return committee.merged(state.members)
 
 
 def clone(
@@ -113,8 +120,8 @@ def clone(
     assert teachers.kept is not None
     visited = (*(part.states for part in teachers.local.memory), teachers.kept.rollouts.states)
     lessons = tuple(lesson(teachers, states, config.rules.trust) for states in visited)
-    policy, report = _fit(state.policy, lessons, config, 0, seed)
-    return state._replace(teachers=teachers, policy=policy, lessons=lessons), report, refused
+    members, report = _fit(state.members, lessons, config, 0, seed)
+    return state._replace(teachers=teachers, members=members, lessons=lessons), report, refused
 
 
 def trial(
@@ -125,9 +132,9 @@ def trial(
     assert state.kept is not None
     new = lesson(state.teachers, rollouts.states, config.rules.trust)
     lessons = (*state.lessons, new)
-    policy, fitted = _fit(state.kept.policy, lessons, config, state.refusals, seed)
+    members, fitted = _fit(state.kept.members, lessons, config, state.refusals, seed)
     believed = len(new.states) / rollouts.actions[..., 0].size
-    return state._replace(policy=policy, lessons=lessons), report._replace(believed=believed, fit=fitted)
+    return state._replace(members=members, lessons=lessons), report._replace(believed=believed, fit=fitted)
 
 
 def settle(state: SteadyGpsState, rollouts: Rollouts, task: TaskConfig) -> tuple[SteadyGpsState, TrialReport]:
@@ -135,10 +142,10 @@ def settle(state: SteadyGpsState, rollouts: Rollouts, task: TaskConfig) -> tuple
     score, kept = rate(rollouts, task), state.kept
     accepted = kept is None or acceptance.at_least_as_good(score, Score(kept.successes, float(kept.cost)))
     if kept is None or accepted:
-        kept = Proven(state.policy, score.successes, np.array(score.cost))
+        kept = Proven(state.members, score.successes, np.array(score.cost))
     refusals = 0 if accepted else state.refusals + 1
     report = TrialReport(score, Score(kept.successes, float(kept.cost)), accepted, 0.0, None)
-    return state._replace(policy=kept.policy, kept=kept, refusals=refusals), report
+    return state._replace(members=kept.members, kept=kept, refusals=refusals), report
 
 
 def rate(rollouts: Rollouts, task: TaskConfig) -> Score:
@@ -164,11 +171,15 @@ def _labels(controllers: LinearGaussian, states: Array) -> Array:
 
 
 def _fit(
-    policy: GaussianPolicy, lessons: tuple[Lesson, ...], config: SteadyConfig, refusals: int, seed: int
-) -> tuple[GaussianPolicy, FitReport]:
-    """The policy after all lessons, from the given one."""
+    members: tuple[GaussianPolicy, ...], lessons: tuple[Lesson, ...], config: SteadyConfig, refusals: int, seed: int
+) -> tuple[tuple[GaussianPolicy, ...], FitReport]:
+    """The members after all lessons, from the given ones, and the report of the one that fits worst; if one diverges, all stay."""
     x, y = (np.concatenate(parts) for parts in zip(*lessons, strict=True))
     du, deviation = y.shape[-1], config.rules.deviation
     exact = np.broadcast_to(np.eye(du) / deviation**2, (1, du, du))
     settings = replace(config.fit, rate=config.fit.rate * 0.5**refusals, least_deviation=deviation)
-    return policy_fit.imitate(policy, x, y, exact, settings, seed)
+    fitted = [policy_fit.imitate(member, x, y, exact, settings, seed + i) for i, member in enumerate(members)]
+    for _, report in fitted:
+        if report.outcome.startswith("rejected"):
+            return members, report
+    return tuple(member for member, _ in fitted), max((report for _, report in fitted), key=lambda report: report.after)

@@ -110,7 +110,7 @@ class SteadyGps:
 
     def policy(self, state: SteadyGpsState) -> GaussianPolicy:
         """The policy on trial; in the end the kept one."""
-        return state.policy
+        return steady_gps.policy(state)
 
     def general(self, state: SteadyGpsState, condition: Condition) -> LinearGaussian | None:
         """None: the network acts in general."""

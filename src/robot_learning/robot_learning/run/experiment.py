@@ -177,6 +177,7 @@ def _check_positive(experiment: Experiment, where: str) -> None:
         "local.points_per_component": local.points_per_component,
         "fit.steps": fit.steps,
         "fit.batch": fit.batch,
+        "steady.members": experiment.steady.members,
     }
     at_least_zero = {
         "local.mixture_components": local.mixture_components,
