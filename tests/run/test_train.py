@@ -134,6 +134,17 @@ def test_an_episode_that_breaks_is_run_again_once(tmp_path):
     assert "lockstep stalled" in (run / "report.html").read_text()
 
 
+def test_a_test_that_breaks_is_run_again_once_and_changes_no_verdict(tmp_path):
+    run, runner = make(tmp_path / "run")
+    expected = Trainer(run, runner, "process").train()["iterations"][0]["outcomes"]
+    training = 6  # episodes before the first test: two conditions, three of each
+    run, runner = make(tmp_path / "again", before=lambda ran: "fault: lockstep stalled" if ran == training else None)
+    content = Trainer(run, runner, "process").train()
+    assert content["iterations"][0]["outcomes"] == expected
+    assert content["notes"] == [{"iteration": 1, "note": "train-0: a test was run again: fault: lockstep stalled"}]
+    assert content["iterations"][0]["counts"]["evaluation.repeated"] == 1
+
+
 def test_a_runner_that_stays_broken_fails_the_run_with_one_line(tmp_path):
     run, runner = make(tmp_path / "run", before=lambda ran: "fault: lockstep stalled" if ran >= 9 else None)
     with pytest.raises(WorkFailed, match=r"train-\d ended twice before its time: fault: lockstep stalled"):

@@ -22,6 +22,7 @@ class Evaluated(NamedTuple):
     outcomes: tuple[Outcome, ...]
     counts: dict[str, int]
     episodes: tuple[Episode, ...]
+    notes: tuple[str, ...] = ()  # which of them were run again
 
 
 class Plan(NamedTuple):
@@ -55,10 +56,13 @@ def plans(
 
 
 def evaluate(runner: EpisodeRunner, setting: Setting, wanted: Sequence[Plan], folder: Path) -> Evaluated:
-    """Run the planned episodes; paths of bags become relative to the run `folder`."""
-    episodes = runner.run([plan.request for plan in wanted])
+    """Run the planned episodes, those with a fault once more; paths of bags become relative to the run `folder`."""
+    requests = [plan.request for plan in wanted]
+    episodes, broken = twice(runner, requests, setting.task.horizon)
     outcomes = tuple(outcome(setting, plan, episode, folder) for plan, episode in zip(wanted, episodes, strict=True))
-    return Evaluated(outcomes, added([episode.counts for episode in episodes]), tuple(episodes))
+    notes = tuple(f"{requests[i].condition.name}: a test was run again: {ending}" for i, ending in broken.items())
+    repeated = {"evaluation.repeated": len(broken)} if broken else {}
+    return Evaluated(outcomes, added([*(episode.counts for episode in episodes), repeated]), tuple(episodes), notes)
 
 
 def outcome(setting: Setting, plan: Plan, episode: Episode, folder: Path) -> Outcome:
@@ -76,17 +80,22 @@ def outcome(setting: Setting, plan: Plan, episode: Episode, folder: Path) -> Out
 
 def collect(runner: EpisodeRunner, requests: Sequence[EpisodeRequest], horizon: int) -> tuple[list[Episode], list[str]]:
     """Training episodes; one that did not run to its end is tried once more. WorkFailed names one that fails twice."""
-    episodes, notes = runner.run(requests), []
-    broken = [i for i, episode in enumerate(episodes) if not complete(episode, horizon)]
-    if broken:
-        again = runner.run([requests[i] for i in broken])
-        for i, episode in zip(broken, again, strict=True):
+    episodes, broken = twice(runner, requests, horizon)
+    for i, ending in broken.items():
+        if not complete(episodes[i], horizon):
             name = requests[i].condition.name
-            if not complete(episode, horizon):
-                raise WorkFailed(f"an episode on {name} ended twice before its time: {episodes[i].ending}; then {episode.ending}")
-            notes.append(f"{name}: an episode was run again: {episodes[i].ending}")
+            raise WorkFailed(f"an episode on {name} ended twice before its time: {ending}; then {episodes[i].ending}")
+    return episodes, [f"{requests[i].condition.name}: an episode was run again: {ending}" for i, ending in broken.items()]
+
+
+def twice(runner: EpisodeRunner, requests: Sequence[EpisodeRequest], horizon: int) -> tuple[list[Episode], dict[int, str]]:
+    """The episodes, after one more try of those that did not run to their end; and how these ended first, by their number."""
+    episodes = runner.run(requests)
+    broken = {i: episode.ending for i, episode in enumerate(episodes) if not complete(episode, horizon)}
+    if broken:
+        for i, episode in zip(broken, runner.run([requests[i] for i in broken]), strict=True):
             episodes[i] = episode
-    return episodes, notes
+    return episodes, broken
 
 
 def complete(episode: Episode, horizon: int) -> bool:

@@ -74,7 +74,7 @@ class Trainer:
                     self._load(state, iteration)
                     judged = evaluate(self.runner, self.setting, self._plans(state, iteration), self.run_folder)
                 counts = added([episode.counts for episode in episodes] + [judged.counts])
-                samples, notes = iteration * self.experiment.rollouts, (*repeated, *learned.notes)
+                samples, notes = iteration * self.experiment.rollouts, (*repeated, *learned.notes, *judged.notes)
                 paid = costs(requests, episodes)
                 record = Iteration(iteration, samples, paid, learned.updates, learned.policy, judged.outcomes, seconds, counts, notes)
                 self._save(iteration, state, record)
