@@ -1,12 +1,16 @@
 """For all tests: one thread for small matrices, nothing of the user's ROS settings, and the mark `ros` on everything in tests/ros."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # before any test imports numpy or torch
     os.environ.setdefault(variable, "1")
+# A job in the background inherits from its shell that Ctrl-C is ignored; what the tests start must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 ROS_TESTS = Path(__file__).resolve().parent / "ros"
 
 
