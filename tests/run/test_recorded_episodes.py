@@ -116,7 +116,7 @@ def test_a_faulty_episode_is_run_again_once_whatever_its_bag_holds(tmp_path):
 
 def test_an_evaluation_without_frames_is_no_success_and_has_no_film(tmp_path):
     plan = Plan("local", "train", REQUEST)
-    judged = evaluate(Bags(None), SETTING, [plan], tmp_path)
+    judged = evaluate(Bags(None, None), SETTING, [plan], tmp_path)  # the second try is no better
     assert (judged.outcomes[0].ending, judged.outcomes[0].cost) == ("fault: recorder: the disk is full", 0.0)
     assert math.isnan(judged.outcomes[0].distance)
     film.make(tmp_path, SETTING, [plan], judged.episodes, Evaluation(film=1))

@@ -14,8 +14,8 @@ from robot_learning.run.graph import NodeSpec
 from robot_learning.run.interrupts import deferred
 from robot_learning.run.launcher import Launcher
 
-STOP_S = 2.4  # from the order to stop to SIGKILL for whatever is left, learner and nodes alike
-ALONE_S = 1.2  # of it: the learner has its graphs still, and can cancel the episodes and let the bags be closed
+STOP_S = 2.0  # from the order to stop to SIGKILL for whatever is left, learner and nodes alike
+ALONE_S = 1.0  # of it: the learner has its graphs still, and can cancel the episodes and let the bags be closed
 BY_DEFAULT = 2  # where there are as many cores: one graph alone keeps little more than one of them busy
 
 

@@ -23,7 +23,7 @@ from robot_learning.run.surroundings import surroundings
 
 READY = b"ready"  # the line that a node prints when it stands
 READY_TIMEOUT_S = 60.0
-REAP_S = 0.5  # for the warden to end after the last SIGKILL
+REAP_S = 0.4  # for the warden to end after the last SIGKILL
 
 
 def node_command(spec: NodeSpec) -> list[str]:
