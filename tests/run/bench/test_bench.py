@@ -146,6 +146,37 @@ def test_every_figure_of_every_benchmark_has_a_bar_and_a_place():
         "frame_64px_speedup",
         "lockstep_bit_equal",
     ]
+    assert {figure.name for figure in command.BENCHMARKS["gps"].figures()} == {
+        "peg4_inserted",
+        "peg4_samples_median",
+        "peg2_inserted",
+        "prior_ratio_reach",
+        "prior_ratio_peg",
+        "nn_prior_ratio",
+        "peg_global_train_last_worst",
+        "peg_global_heldout_last_worst",
+        "mdgps_reach_train_worst",
+        "mdgps_reach_heldout_worst",
+        "badmm_reach_train_worst",
+        "badmm_reach_heldout_worst",
+        "alm_reach_train_worst",
+        "alm_reach_heldout_worst",
+        "plato_minus_bc_low",
+        "dagger_minus_bc_low",
+        "nearest_neighbour_minus_bc_low",
+        "plato_training_failures",
+        "demo_start_ratio",
+        "mpc_first_trial_success",
+        "cartpole_return_worst",
+        "full_update_cpu_s",
+        "robustness_exceptions",
+        "robustness_nonfinite",
+        "robustness_negative_kl",
+        "robustness_kl_above",
+        "robustness_wellposed_rejected_pct",
+        "robustness_wellposed_kl_below_pct",
+        "robustness_wellposed_cost_not_lower_pct",
+    }
 
 
 def test_the_documentation_is_what_the_results_say():

@@ -8,6 +8,7 @@ from robot_learning.run.bench.gps_cartpole import CARTPOLE, cartpole_return
 from robot_learning.run.bench.gps_demonstration import DEMONSTRATION
 from robot_learning.run.bench.gps_imitation import IMITATION
 from robot_learning.run.bench.gps_peg import PEG
+from robot_learning.run.bench.gps_update import UPDATE
 
 
 def _reach(prefix: str, experiment: str, name: str) -> Measurement:
@@ -53,6 +54,7 @@ GPS = Benchmark(
         DEMONSTRATION,
         Measurement((MPC,), gps_mpc.first_trials, 3, 2, 0.2),
         Measurement((CARTPOLE,), cartpole_return, 5, 0.3, 0.05),
+        UPDATE,
         Measurement(gps_robustness.FIGURES, gps_robustness.robustness, 5, 5, 0.1),
     ),
 )

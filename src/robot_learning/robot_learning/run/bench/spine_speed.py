@@ -3,39 +3,58 @@
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from robot_learning.algorithms import dynamics, local_gps
-from robot_learning.algorithms.local_gps import LocalState
 from robot_learning.core.gmm import Mixture
 from robot_learning.core.types import Dynamics, Rollouts
 from robot_learning.robots.bullet_arm import BulletArm
 from robot_learning.robots.camera import CameraConfig
-from robot_learning.run import experiment
+from robot_learning.run import algorithms, experiment
 from robot_learning.run.bench.figure import Reading
 from robot_learning.run.bench.panda import Panda
 from robot_learning.run.config import named_file, read
-from robot_learning.run.episodes import rollouts
+from robot_learning.run.episodes import Episode, rollouts
 from robot_learning.run.experiment import Experiment
 from robot_learning.run.in_process import InProcess
-from robot_learning.run.learners import LocalGps
+from robot_learning.run.learners import Learner
 from robot_learning.run.setting import Setting, prepare
 
 
-def explored(seed: int) -> tuple[Experiment, Setting, LocalState, Rollouts]:
-    """reach_local after as many iterations as the prior remembers, and the rollouts of the next one: (4, 5, 100 steps, 32 states)."""
-    chosen = experiment.load("reach_local", [f"seed={seed}", f"conditions.seed={seed}"])
+class Explored(NamedTuple):
+    """A training that is about to learn from the rollouts of an iteration, with a full memory."""
+
+    chosen: Experiment
+    setting: Setting
+    learner: Learner
+    state: Any  # of the learner
+    episodes: list[Episode]
+
+    @property
+    def data(self) -> Rollouts:
+        """The episodes by condition."""
+        return rollouts(self.episodes, len(self.setting.train))
+
+
+def explored(name: str, seed: int, settings: Sequence[str] = ()) -> Explored:
+    """An experiment after as many iterations as the prior remembers, and the episodes of the next one: (4, 5, 100 steps, 32 states)."""
+    chosen = experiment.load(name, [f"seed={seed}", f"conditions.seed={seed}", *settings])
     setting = prepare(chosen)
-    learner, runner = LocalGps(chosen, setting), InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
+    learner, runner = algorithms.learner(chosen, setting), InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
     try:
         state = learner.start()
-        for iteration in range(1, chosen.local.memory + 1):
-            state, _ = learner.update(state, runner.run(learner.requests(state, iteration)), iteration)
-        episodes = runner.run(learner.requests(state, chosen.local.memory + 1))
+        for iteration in range(1, chosen.local.memory + 2):
+            policy = learner.policy(state)
+            if policy is not None:
+                runner.load(policy, iteration)
+            episodes = runner.run(learner.requests(state, iteration))
+            if iteration <= chosen.local.memory:
+                state, _ = learner.update(state, episodes, iteration)
     finally:
         runner.close()
-    return chosen, setting, state, rollouts(episodes, len(setting.train))
+    return Explored(chosen, setting, learner, state, episodes)
 
 
 def interleaved(functions: Sequence[Callable[[], object]], repeats: int) -> list[float]:
@@ -64,8 +83,8 @@ def over_time_and_conditions(data: Rollouts, prior: Mixture | None) -> list[Dyna
 
 def fit_speedup(seed: int, quick: bool) -> Mapping[str, Reading]:
     """The batched fit against a loop over time, which fits all conditions of a step at once and factors the prior at each step."""
-    _, _, state, data = explored(seed)
-    prior, repeats = state.prior.mixture, 3 if quick else 10
+    found = explored("reach_local", seed)
+    prior, data, repeats = found.state.prior.mixture, found.data, 3 if quick else 10
     batched, looped, both = interleaved(
         [lambda: dynamics.fit(data, prior), lambda: over_time(data, prior), lambda: over_time_and_conditions(data, prior)], repeats
     )
@@ -75,15 +94,22 @@ def fit_speedup(seed: int, quick: bool) -> Mapping[str, Reading]:
 
 def update_cpu(seed: int, quick: bool) -> Mapping[str, Reading]:
     """CPU time of one whole local update with a full memory; no simulation, no network."""
-    chosen, setting, state, data = explored(seed)
-    times = []
-    for repeat in range(3 if quick else 10):
-        began = time.process_time()
-        local_gps.update(state, data, setting.task, chosen.local, repeat)
-        times.append(time.process_time() - began)
-    points = sum(part.actions[..., 0].size for part in (*state.memory, data)[-chosen.local.memory :])
+    found = explored("reach_local", seed)
+    state, data = found.state, found.data
+    times = repeated(lambda turn: local_gps.update(state, data, found.setting.task, found.chosen.local, turn), quick)
+    points = sum(part.actions[..., 0].size for part in (*state.memory, data)[-found.chosen.local.memory :])
     shape = [*data.actions.shape[:3], data.states.shape[-1]]
     return {"update_cpu_s": Reading(statistics.median(times), {"all": times, "points": points, "shape": shape})}
+
+
+def repeated(work: Callable[[int], object], quick: bool) -> list[float]:
+    """CPU seconds of a piece of work, turn by turn."""
+    times = []
+    for turn in range(3 if quick else 10):
+        began = time.process_time()
+        work(turn)
+        times.append(time.process_time() - began)
+    return times
 
 
 def frame_speedup(seed: int, quick: bool) -> Mapping[str, Reading]:
