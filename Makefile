@@ -8,8 +8,8 @@ $(error $(CHOICE))
 endif
 
 # The least number of tests that must have passed; raise them when tests are added.
-UNIT_FLOOR := 1000
-ROS_FLOOR := 85
+UNIT_FLOOR := 1500
+ROS_FLOOR := 105
 
 DONE := .venv/done-$(MODE)
 STEP = @tools/setup.sh $(notdir $(basename $@)) $(CHOICE) && mkdir -p $(@D) && touch $@
@@ -42,14 +42,13 @@ unit: setup # without ROS, under a minute
 	$(RUN) pytest -m "not ros"
 
 ros: setup
-	$(RUN) pytest -m ros
+	$(RUN) pytest -m ros --junit-xml build/check/ros.xml
+	$(RUN) python tools/test_floor.py $(ROS_FLOOR) build/check/ros.xml
 
-workspace: setup # what a user of plain colcon gets
+workspace: setup # what a user of plain colcon gets, and the unit tests there
 	$(RUN) tools/workspace.sh $(UNIT_FLOOR)
 
-test: lint workspace
-	$(RUN) pytest --junit-xml build/check/tests.xml
-	$(RUN) python tools/test_floor.py $$(($(UNIT_FLOOR) + $(ROS_FLOOR))) build/check/tests.xml
+test: lint workspace ros
 
 clean:
 	rm -rf .venv build install log

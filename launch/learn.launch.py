@@ -10,28 +10,36 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from robot_learning.run.experiment import find, load
 from robot_learning.run.graph import BACKENDS, CLOCKS, PACKAGE, graph
 from robot_learning.run.surroundings import chosen_domain, surroundings
 
 ARGUMENTS = {
-    "robot": ("fr3", "name in config/robots", None),
-    "task": ("reach", "name in config/tasks", None),
+    "robot": ("", "name in config/robots; that of config_file, or fr3", None),
+    "task": ("", "name in config/tasks; that of config_file, or reach", None),
+    "mode": ("", "how the robot is commanded; that of config_file, or the robot's own", None),
     "clock": ("lockstep", "lockstep waits for one command per step; realtime does not", CLOCKS),
     "backend": ("sim", "where the robot is; without sim there is no simulator", BACKENDS),
     "cameras": ("", "names in config/cameras, with commas between them", None),
-    "config_file": ("", "experiment file for the learner; empty: no learner, episodes are asked for by somebody else", None),
+    "config_file": ("", "experiment for the learner; empty: no learner, episodes are asked for by somebody else", None),
     "run_dir": ("runs/launch", "folder for bags and checkpoints", None),
 }
 
 
-def absolute(path: str) -> str:
-    return str(Path(path).absolute()) if path else ""
+def chosen(context: LaunchContext) -> dict[str, str]:
+    values = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    defaults = {"robot": "fr3", "task": "reach"}
+    if values["config_file"]:
+        values["config_file"] = str(find(values["config_file"]).absolute())
+        experiment = load(values["config_file"])
+        defaults = {"robot": experiment.robot, "task": experiment.task, "mode": experiment.mode or ""}
+    return {name: value or defaults.get(name, "") for name, value in values.items()}
 
 
 def start(context: LaunchContext) -> list[Node]:
-    values = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
-    others = {"cameras": values.pop("cameras"), "config_file": absolute(values.pop("config_file"))}
-    values["run_dir"] = absolute(values["run_dir"])
+    values = chosen(context)
+    others = {name: values.pop(name) for name in ("mode", "cameras", "config_file")}
+    values["run_dir"] = str(Path(values["run_dir"]).absolute())
     return [
         Node(
             package=PACKAGE,

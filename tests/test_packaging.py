@@ -150,7 +150,9 @@ def test_the_makefile_uses_the_floor() -> None:
     floors = {name: int(value) for name, value in re.findall(r"^(\w+_FLOOR) := (\d+)$", text, re.MULTILINE)}
     assert floors.keys() == {"UNIT_FLOOR", "ROS_FLOOR"}
     assert all(value > 0 for value in floors.values())
-    assert "test_floor.py $$(($(UNIT_FLOOR) + $(ROS_FLOOR)))" in text
+    assert "tools/workspace.sh $(UNIT_FLOOR)" in text
+    assert "tools/test_floor.py $(ROS_FLOOR) build/check/ros.xml" in text
+    assert re.search("^test: lint workspace ros$", text, re.MULTILINE)
 
 
 def test_the_builders_paths_are_rewritten_once(tmp_path: Path) -> None:

@@ -67,3 +67,11 @@ def test_a_busy_domain_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_an_rmw_that_is_not_there_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RMW_IMPLEMENTATION", "rmw_nothing")
     assert rows()["RMW"].state == doctor.WRONG
+
+
+@pytest.mark.parametrize("text", ["-1", "102", "one"])
+def test_a_domain_that_cannot_be_used_must_be_repaired(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", text)
+    row = rows()["ROS domain"]
+    assert row.state == doctor.WRONG
+    assert f"ROS_DOMAIN_ID='{text}'" in row.detail

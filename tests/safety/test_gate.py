@@ -372,7 +372,8 @@ def test_a_jump_of_the_wall_clock_neither_stops_the_robot_nor_lets_an_old_comman
         gate.observe(at(wall), now)
         assert gate.submit(Command(wall, "effort", np.zeros(7), "a"), now) == ""
         assert gate.output(now) is not None
-        assert gate.submit(Command(wall - 110 * MS, "effort", np.zeros(7), "a"), now).startswith("answers a joint state that is 0.1")
+        late = gate.submit(Command(wall - 110 * MS, "effort", np.zeros(7), "a"), now)
+        assert late.startswith("command of 'a': answers a joint state that is 0.1")
         assert "future" in gate.submit(Command(wall + 20 * MS, "effort", np.zeros(7), "a"), now)
     assert gate.armed
 

@@ -66,6 +66,8 @@ def odd_commands():
     yield cdr.to_clock(-5_000_000_000) + good[12:], "stamp of -5 s and 0 ns"
     yield cdr.to_joint_command(Command(1, "effort", np.full(7, np.nan), "somebody x:1", 5), JOINTS), "values: nan"
     yield cdr.to_joint_command(Command(1, "effort", np.zeros(7), "somebody x:1", 5), JOINTS), "command of 'somebody'; policy commands"
+    yield cdr.to_joint_command(Command(FAR, "effort", np.zeros(7), "somebody x:1", 5), JOINTS), "command of 'somebody'; policy commands"
+    yield cdr.to_joint_command(Command(FAR, "effort", np.zeros(7), "policy x:1", 5), JOINTS), f"command of 'policy': stamp {FAR}"
 
 
 def test_odd_messages_end_no_node_and_a_fault_names_them(tmp_path):
@@ -153,7 +155,8 @@ def test_in_realtime_frames_are_whole_and_silence_is_named_within_a_second(tmp_p
         assert result.ending == "time"
         bag = Bag(Path(result.bag))
         assert [command.step for command in bag.commands(JOINTS)] == list(range(20))
-        assert len(bag.joint_states(SETTING.robot.joint_states_topic, JOINTS)) > 100
+        states = bag.joint_states(SETTING.robot.joint_states_topic, JOINTS)
+        assert len(states) > 20  # more than one for each step; how many depends on how busy the machine is
         handle = graph.send(horizon=T)
         time.sleep(0.5)  # the episode takes 5 s
         graph.kill("simulator", signal.SIGSTOP)

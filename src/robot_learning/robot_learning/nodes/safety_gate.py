@@ -26,6 +26,7 @@ from robot_learning.safety.shaping import TRAJECTORY_PERIODS
 
 RATE_HZ = 100.0  # of the outputs in realtime
 STATUS_S = 0.1
+AHEAD = 1.5  # periods: the joint state that follows the last one is one ahead, up to rounding
 INTRUDER = "somebody else publishes on"
 TEXT = 300  # characters of a refusal that go out with the status: it may quote whoever sent the command
 
@@ -82,10 +83,16 @@ class SafetyGate(GraphNode):
         except messages.BadMessage as error:
             self._refused(self._gate.refuse(error.kind, str(error)))
             return
-        if self._lockstep and command.stamp_ns > self._gate.stamp_ns:
+        if self._comes_early(command):
             self._early = command
-            return
-        self._submit(command)
+        else:
+            self._submit(command)
+
+    def _comes_early(self, command: Command) -> bool:
+        """Lockstep: whether it may answer a joint state that is still on its way to the gate; only the next one, and from one source."""
+        ahead_s = (command.stamp_ns - self._gate.stamp_ns) * 1e-9
+        mine = self._early is None or self._early.source == command.source
+        return self._lockstep and mine and 0.0 < ahead_s < AHEAD * self._gate.period_s
 
     def _submit(self, command: Command) -> None:
         refusal = self._gate.submit(command, steady_ns())

@@ -17,7 +17,6 @@ from robot_learning.run.explain import debugging, exit_code, explain
 
 app = typer.Typer(
     help="Robots that learn over ROS 2.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -158,8 +157,7 @@ def main(interruptible: bool = False) -> NoReturn:
     try:
         if interruptible:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        app(prog_name="robot-learning")
-        code = 0
+        code = app(sys.argv[1:] or ["--help"], prog_name="robot-learning", standalone_mode=False) or 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:

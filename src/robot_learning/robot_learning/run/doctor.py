@@ -83,6 +83,9 @@ def _rmw() -> Row:
 def _domain() -> Row:
     try:
         domain = domains.chosen_domain()
+    except UsageError as error:
+        return Row("ROS domain", WRONG, str(error), "no nodes: set it anew, or unset it")
+    try:
         domains.hold(domain, "doctor").close()
     except UsageError as error:
         return Row("ROS domain", MISSING, str(error), "`up` refuses to start a second graph there")

@@ -189,7 +189,8 @@ class Gate:
         source = command.source.partition(" ")[0]
         if self._source and source != self._source:
             return "source", f"command of {source!r}; {self._source} commands"
-        return self._wrong_stamp(command.stamp_ns, self._state, now_ns)
+        wrong = self._wrong_stamp(command.stamp_ns, self._state, now_ns)
+        return (wrong[0], f"command of {source!r}: {wrong[1]}") if wrong else None
 
     def _wrong_stamp(self, stamp_ns: int, state: JointState, now_ns: int) -> tuple[str, str] | None:
         if self._lockstep:
