@@ -33,6 +33,7 @@ class Derivatives(Protocol):
 def linearize(step: Step, states: Array, actions: Array, typical: Array | float = 1.0, width: Array | float = WIDTH) -> Array:
     """∂x'/∂[x; u] (N, dx, dx + du) at states (N, dx) and actions (N, du), by one call of `step` with 2 N (dx + du) rows.
 
+    What `step` returns may have another length than its states; then so do the derivatives.
     typical: below this size of a coordinate its width stops shrinking; a number, or one per coordinate of [x; u], positive, in its
     unit. width: relative width, likewise.
     """
@@ -44,7 +45,7 @@ def linearize(step: Step, states: Array, actions: Array, typical: Array | float 
     above, below = z[:, None] + shift, z[:, None] - shift
     points = np.stack([above, below]).reshape(-1, dz)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        ahead, behind = np.asarray(step(points[:, :dx], points[:, dx:]), dtype=float).reshape(2, count, dz, dx)
+        ahead, behind = np.asarray(step(points[:, :dx], points[:, dx:]), dtype=float).reshape(2, count, dz, -1)
         spread = np.diagonal(above - below, axis1=-2, axis2=-1)  # as represented, not as asked for
         return np.swapaxes((ahead - behind) / spread[..., None], -1, -2)
 

@@ -55,6 +55,7 @@ class BulletArm:
         self._zeros = [0.0] * len(robot.joints)
         self._client = pybullet.connect(pybullet.DIRECT)
         self._built: Block | None = None
+        self._target: Array = np.eye(4)
         self._load(block_of(task, None))
         self._settle(robot.home)
 
@@ -104,9 +105,19 @@ class BulletArm:
         if block != self._built:
             self._load(block)
         pybullet.restoreState(self._snapshot, physicsClientId=self._client)
-        self.scene.place(condition.target)
+        self._target = condition.target
+        self.scene.place(self._target)
         self.scene.place_objects(condition)
         self._settle(condition.initial_positions)
+
+    def place(self, positions: Sequence[float] | Array, velocities: Sequence[float] | Array) -> None:
+        """Put the arm at joint positions (n,) in rad with velocities (n,) in rad/s, without a command or a memory of contacts.
+
+        Target or block are where the last `reset` put them; objects that can be pushed are not.
+        """
+        pybullet.restoreState(self._snapshot, physicsClientId=self._client)
+        self.scene.place(self._target)
+        self._settle(positions, velocities)
 
     def _check_start(self, positions: Array) -> None:
         limits = self.robot.limits
@@ -116,9 +127,9 @@ class BulletArm:
             if not low <= q <= high:
                 raise UsageError(f"initial_positions: {name}: {float(q):g} rad; {low:g} to {high:g} are allowed")
 
-    def _settle(self, positions: Sequence[float] | Array) -> None:
-        for index, position in zip(self._joints, positions, strict=True):
-            pybullet.resetJointState(self._body, index, float(position), 0.0, physicsClientId=self._client)
+    def _settle(self, positions: Sequence[float] | Array, velocities: Sequence[float] | Array | None = None) -> None:
+        for index, q, dq in zip(self._joints, positions, self._zeros if velocities is None else velocities, strict=True):
+            pybullet.resetJointState(self._body, index, float(q), float(dq), physicsClientId=self._client)
         self._steps = 0
         self._torque = list(self._zeros)
         self._hold: list[float] | None = None

@@ -5,8 +5,9 @@ from robot_learning.run.experiment import Experiment
 from robot_learning.run.imitation_learners import BehaviourCloning, Dagger, NearestNeighbour, Plato
 from robot_learning.run.learners import AugmentedLagrangian, Badmm, Learner, LocalGps, Mdgps
 from robot_learning.run.setting import Setting
+from robot_learning.run.trajectory_learner import Ilqr
 
-ALGORITHMS: dict[str, type[LocalGps | Mdgps | AugmentedLagrangian | Badmm | BehaviourCloning | SteadyLocal | SteadyGps]] = {
+ALGORITHMS: dict[str, type[LocalGps | Mdgps | AugmentedLagrangian | Badmm | BehaviourCloning | SteadyLocal | SteadyGps | Ilqr]] = {
     "local_gps": LocalGps,
     "mdgps": Mdgps,
     "augmented_lagrangian": AugmentedLagrangian,
@@ -17,6 +18,7 @@ ALGORITHMS: dict[str, type[LocalGps | Mdgps | AugmentedLagrangian | Badmm | Beha
     "nearest_neighbour": NearestNeighbour,
     "steady_local": SteadyLocal,
     "steady_gps": SteadyGps,
+    "ilqr": Ilqr,
 }
 
 

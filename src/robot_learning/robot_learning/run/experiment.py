@@ -18,6 +18,7 @@ from robot_learning.algorithms.plato import PlatoRules
 from robot_learning.algorithms.policy_fit import FitConfig
 from robot_learning.algorithms.steady_gps import SteadyRules
 from robot_learning.control.demonstration import DemonstrationRules
+from robot_learning.control.ilqr import IlqrConfig
 from robot_learning.core.errors import UsageError
 from robot_learning.core.paths import share_dir
 from robot_learning.robots.description import Mode
@@ -39,9 +40,10 @@ Algorithm = Literal[
     "nearest_neighbour",
     "steady_local",
     "steady_gps",
+    "ilqr",
 ]
 IMITATION = ("behaviour_cloning", "dagger", "plato", "steady_gps")  # a policy learns from local controllers that can do the task already
-LOCAL = ("local_gps", "steady_local")  # no policy
+LOCAL = ("local_gps", "steady_local", "ilqr")  # no policy
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Experiment:
     plato: PlatoRules = field(default_factory=PlatoRules)
     steady: SteadyRules = field(default_factory=SteadyRules)
     demonstration: DemonstrationRules = field(default_factory=DemonstrationRules)
+    ilqr: IlqrConfig = field(default_factory=lambda: IlqrConfig(iterations=2))  # of each iteration
     seed: Seed = 0
 
     @property
@@ -171,6 +174,7 @@ def _check_positive(experiment: Experiment, where: str) -> None:
         "steady.trust": experiment.steady.trust,
         "steady.deviation": experiment.steady.deviation,
         "demonstration.variance": experiment.demonstration.variance,
+        "ilqr.tolerance": experiment.ilqr.tolerance,
     }
     at_least_one = {
         "local.memory": local.memory,
@@ -178,6 +182,7 @@ def _check_positive(experiment: Experiment, where: str) -> None:
         "fit.steps": fit.steps,
         "fit.batch": fit.batch,
         "steady.members": experiment.steady.members,
+        "ilqr.iterations": experiment.ilqr.iterations,
     }
     at_least_zero = {
         "local.mixture_components": local.mixture_components,

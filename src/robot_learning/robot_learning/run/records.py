@@ -29,9 +29,9 @@ class Update:
     __pydantic_config__ = {"extra": "forbid"}
 
     condition: str
-    kl: float  # from the previous controller, nats per time step
-    kl_limit: float  # nats per time step
-    outcome: str  # "met", "inactive", "short" (of the allowed step) or "rejected: <reason>"
+    kl: float  # from the previous controller, nats per time step; NaN: the algorithm does not limit it
+    kl_limit: float  # nats per time step; NaN likewise
+    outcome: str  # such as "met", "inactive", "short" (of the allowed step), "converged" or "rejected: <reason>"
 
 
 @dataclass(frozen=True)

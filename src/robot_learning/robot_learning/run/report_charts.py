@@ -69,7 +69,8 @@ def _cost(s: dict[str, Any]) -> Chart | None:
 
 
 def _kl(s: dict[str, Any]) -> Chart | None:
-    rows = [(i["iteration"], i["updates"]) for i in s["iterations"] if i["updates"]]
+    limited = [(i["iteration"], [u for u in i["updates"] if u["kl_limit"] is not None]) for i in s["iterations"]]
+    rows = [(iteration, updates) for iteration, updates in limited if updates]
     if not rows:
         return None
     x = [iteration for iteration, _ in rows]
