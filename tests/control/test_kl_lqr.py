@@ -130,6 +130,18 @@ def test_a_hopeless_condition_keeps_its_controller_and_says_why():
     assert step.kl[0] == 0.0
 
 
+@pytest.mark.parametrize(("size", "rejected"), [(1.0, False), (1e6, False), (1e18, True)])
+def test_a_controller_that_rounding_would_spoil_is_not_used(size, rejected):
+    """Far from the origin with feedback, u = K x + k is a small difference of large numbers."""
+    dynamics, cost, previous, initial = problem(10)
+    there = np.full(6, size)
+    moved = dynamics._replace(f=dynamics.f + there - dynamics.F[..., :6] @ there)
+    same = previous._replace(k=previous.k - previous.K @ there)
+    start = initial._replace(mean=initial.mean + there)
+    step = kl_lqr.update(moved, cost._replace(g=cost.g - cost.H[..., :6] @ there), same, start, np.ones(2))
+    assert all(("rounding" in outcome) == rejected for outcome in step.outcome)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),

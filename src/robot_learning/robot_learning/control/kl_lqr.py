@@ -33,6 +33,8 @@ from robot_learning.control.dual_search import Brackets
 from robot_learning.core.matrices import SMALLEST, apply, inverse_root, raise_eigenvalues, root, symmetric, transpose
 from robot_learning.core.types import Array, Dynamics, LinearGaussian, QuadraticCost, StateGaussian
 
+BLUR = 0.01  # of the limit: a controller whose divergence changes by more when it is rounded is not used
+
 
 class KlStep(NamedTuple):
     """The updates of C conditions, and what was done to get them."""
@@ -107,9 +109,11 @@ def update(
     led = lqr.forward(problem.dynamics, trial.deviation, problem.initial)
     after = _cost_of_deviations(problem.cost, led, trial.deviation)
     all_after = after if bond is None else _objective(problem, led, trial.deviation)
-    verdicts = tuple(_verdict(search.outcome(i), all_before[i], all_after[i]) for i in range(len(before)))
-    kept = np.array([verdict.startswith("rejected") for verdict in verdicts])
     new = _absolute(problem, trial.deviation, previous, states.mean)
+    with np.errstate(invalid="ignore"):
+        blurred = np.abs(_kl_as_written(problem, new, previous, states.mean) - trial.kl) > BLUR * limit
+    verdicts = tuple(_verdict(search.outcome(i), all_before[i], all_after[i], blurred[i]) for i in range(len(before)))
+    kept = np.array([verdict.startswith("rejected") for verdict in verdicts])
     return KlStep(
         LinearGaussian(*(np.where(kept.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in zip(previous, new, strict=True))),
         np.where([verdict in ("met", "short") for verdict in verdicts], np.exp(search.best_x), 0.0),
@@ -212,11 +216,16 @@ def _solve(problem: _Problem, eta: Array) -> _Trial:
     H[..., :-1, range(dx, dx + du), range(dx, dx + du)] += 1.0  # −log p̄ = ½ wᵀw
     (K, k, S), repairs = lqr.backward(problem.dynamics, QuadraticCost(H, g, problem.total.c), least=1.0)
     deviation = LinearGaussian(K, k, _floored(problem, temperature[..., None, None] * S))
+    return _Trial(deviation, _divergence(problem, deviation), repairs)
+
+
+def _divergence(problem: _Problem, deviation: LinearGaussian) -> Array:
+    """KL (C,) over the whole trajectory, inf where it overflowed."""
     states = lqr.forward(problem.dynamics, deviation, problem.initial)
     with np.errstate(over="ignore", invalid="ignore"):
-        shift = apply(K, states.mean[..., :-1, :]) + k
+        shift = apply(deviation.K, states.mean[..., :-1, :]) + deviation.k
     kl = np.sum(_nats(deviation._replace(k=shift), states.covariance[..., :-1, :, :]), axis=-1)
-    return _Trial(deviation, np.where(np.isnan(kl), np.inf, kl), repairs)
+    return np.where(np.isnan(kl), np.inf, kl)
 
 
 def _floored(problem: _Problem, S: Array) -> Array:
@@ -240,11 +249,13 @@ def _objective(problem: _Problem, states: StateGaussian, deviation: LinearGaussi
     return _cost_of_deviations(problem.total, states, deviation) - spread
 
 
-def _verdict(outcome: str, before: float, after: float) -> str:
+def _verdict(outcome: str, before: float, after: float, blurred: bool) -> str:
     if not np.isfinite(before):
         return "rejected: under the fitted dynamics the previous controller diverges"
     if not after <= before + 1e-9 * abs(before):
         return "rejected: the expected cost does not fall"
+    if blurred:
+        return "rejected: the states are so large that rounding spoils the controller"
     return outcome
 
 
@@ -254,6 +265,15 @@ def _absolute(problem: _Problem, deviation: LinearGaussian, old: LinearGaussian,
         K = old.K + L @ deviation.K
         k = old.k + apply(L, deviation.k - apply(deviation.K, nominal[..., :-1, :]))
         return LinearGaussian(K, k, symmetric(L @ deviation.covariance @ transpose(L)))
+
+
+def _kl_as_written(problem: _Problem, new: LinearGaussian, old: LinearGaussian, nominal: Array) -> Array:
+    """The divergence (C,) of K and k as they are after rounding: where states are huge and Δu is small it is another one."""
+    R = np.linalg.inv(problem.root)
+    with np.errstate(over="ignore", invalid="ignore"):
+        K = R @ (new.K - old.K)
+        k = apply(R, apply(new.K - old.K, nominal[..., :-1, :]) + new.k - old.k)
+        return _divergence(problem, LinearGaussian(K, k, R @ new.covariance @ transpose(R)))
 
 
 def _rows(part: Any, index: NDArray[np.int_]) -> Any:
