@@ -124,7 +124,8 @@ def bench(
     only: Annotated[str | None, typer.Option(metavar="FIGURE", help="This figure alone.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="This seed alone.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="Show all benchmarks, their figures and expected times.")] = False,
-    docs: Annotated[bool, typer.Option("--docs", help="Write docs/benchmarks.md from benchmarks/results.")] = False,
+    docs: Annotated[bool, typer.Option("--docs", help="Write docs/benchmarks.md and draw the curves from benchmarks.")] = False,
+    curves: Annotated[bool, typer.Option("--curves", help="Train what docs/algorithms/curves show and draw them; --only CURVE.")] = False,
 ) -> None:
     """Measure the figures of a benchmark. Exit 1 if one misses its bar."""
     from robot_learning.run.bench.command import run_bench, show_list, write_docs
@@ -133,8 +134,12 @@ def bench(
         show_list()
     elif docs:
         write_docs()
+    elif curves:
+        from robot_learning.run.bench.curve_files import run_curves
+
+        run_curves(only, seed)
     elif name is None or json is None:
-        raise UsageError("bench: NAME and --json FILE are expected, or --list, or --docs")
+        raise UsageError("bench: NAME and --json FILE are expected, or --list, --docs or --curves")
     else:
         _exit(run_bench(name, json, quick, seeds, only, seed))
 

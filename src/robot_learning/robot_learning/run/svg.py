@@ -9,6 +9,11 @@ WIDTH, HEIGHT = 440, 270
 LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 60
 CHARACTER = 6.3  # pixels, about, of a label
 LINE = 14  # pixels from label to label
+TITLE = 26  # pixels for a title within a picture
+ALONE = (
+    "text{font:11.5px system-ui,'Segoe UI',Roboto,Arial,sans-serif;fill:#5a6270}.title{font-size:13px;font-weight:600;fill:#1d2530}"
+    ".caption{font-size:9.5px}.grid{stroke:#dfe3e8}line.mark{stroke:#1d2530;stroke-dasharray:4 3;opacity:.55}text.mark{fill:#1d2530}"
+)
 
 
 class Look(NamedTuple):
@@ -67,17 +72,39 @@ class _Axes(NamedTuple):
 
 def draw(chart: Chart) -> str:
     """The chart as one <figure> with a caption and a legend."""
+    title = escape(chart.title)
+    return (
+        f'<figure><figcaption>{title}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">'
+        + "".join(_inside(chart))
+        + "</svg></figure>"
+    )
+
+
+def picture(chart: Chart, caption: Sequence[str]) -> str:
+    """The chart as a file of its own, with its title above and a caption, line by line, below."""
+    title, below = escape(chart.title), HEIGHT + TITLE - (0 if len(chart.lines) > 1 else LINE)  # without a legend
+    height = below + LINE * len(caption) + LINE
+    view = f'viewBox="0 0 {WIDTH} {height}" width="{1.5 * WIDTH:.0f}"'
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {view} role="img" aria-label="{title}">',
+        f"<style>{ALONE}</style>",
+        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+        f'<text class="title" x="14" y="19">{title}</text>',
+        f'<g transform="translate(0 {TITLE})">',
+        *_inside(chart),
+        "</g>",
+        *(f'<text class="caption" x="14" y="{below + LINE * (i + 1)}">{escape(text)}</text>' for i, text in enumerate(caption)),
+        "</svg>",
+    ]
+    return "\n".join([*parts, ""])
+
+
+def _inside(chart: Chart) -> list[str]:
     axes = _axes(chart)
     parts = [*_grid(chart, axes), *_marks(chart, axes)]
     for i, line in enumerate(chart.lines):
         parts += _curve(line, axes, LOOKS[i % len(LOOKS)])
-    parts += _legend(chart)
-    title = escape(chart.title)
-    return (
-        f'<figure><figcaption>{title}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">'
-        + "".join(parts)
-        + "</svg></figure>"
-    )
+    return parts + _legend(chart)
 
 
 def _usable(value: float, log: bool) -> bool:
@@ -124,8 +151,8 @@ def _grid(chart: Chart, axes: _Axes) -> list[str]:
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - axes.right:.1f}" y1="{v:.1f}" y2="{v:.1f}"/>')
         parts.append(f'<text x="{LEFT - 9}" y="{v + 4:.1f}" text-anchor="end">{y:.4g}</text>')
     first, last = ceil(axes.x[0]), floor(axes.x[1])
-    stride = max(1, ceil((last - first + 1) / 10))
-    for x in range(first, last + 1, stride):
+    stride = 1 if last - first < 10 else max(1, ceil(_step(first, last)))
+    for x in range(ceil(first / stride) * stride, last + 1, stride):
         u, v = axes.at(x, axes.y[0])
         parts.append(f'<text x="{u:.1f}" y="{v + 17:.1f}" text-anchor="middle">{x}</text>')
     middle = (LEFT + WIDTH - axes.right) / 2

@@ -14,7 +14,7 @@ from rich.table import Table
 from robot_learning.core.errors import UsageError
 from robot_learning.core.paths import share_dir
 from robot_learning.run import provenance
-from robot_learning.run.bench import docs, results
+from robot_learning.run.bench import curve_files, docs, results
 from robot_learning.run.bench.figure import FIRST_SEED, Benchmark, Measurement
 from robot_learning.run.bench.gps import GPS
 from robot_learning.run.bench.spine import SPINE
@@ -109,10 +109,11 @@ def show_list() -> None:
 
 
 def write_docs() -> None:
-    """docs/benchmarks.md from benchmarks/results/*.json."""
+    """docs/benchmarks.md from benchmarks/results/*.json, and the curves from their numbers."""
     path = share_dir() / "docs" / "benchmarks.md"
     path.write_text(docs.page(share_dir() / "benchmarks" / "results", list(BENCHMARKS.values())), encoding="utf-8")
-    print(path)
+    for written in (path, *curve_files.draw_all(share_dir())):
+        print(written)
 
 
 def _number(value: float | None) -> str:
