@@ -31,9 +31,9 @@ class Named:
     name: str
 
 
-def turn(outcome="met", repairs=0, fit=None, kept=(), held=0):
+def turn(outcome="met", repairs=0, fit=None, kept=(), held=0, regularized=0, prior=""):
     two = np.ones(2)
-    local = LocalReport(two, two, two, two, ("met", outcome), np.array([0, repairs]), two, 0.0)
+    local = LocalReport(two, two, two, two, ("met", outcome), np.array([0, repairs]), two, 0.0, np.array([regularized, 0]), prior)
     return Turn(local, fit or FitReport(1.0, 0.5), 0.25, 0.1, kept, held)
 
 
@@ -52,9 +52,16 @@ def test_what_failed_in_an_earlier_turn_is_a_note_and_in_the_last_one_an_outcome
 
 
 def test_everything_that_was_repaired_or_kept_is_a_note():
-    found = said([turn(repairs=3, held=2), turn(fit=FitReport(1.0, np.nan, "rejected: the fit diverged"), kept=(1,), held=4)])
+    found = said(
+        [
+            turn(repairs=3, held=2, regularized=5, prior="the prior is poor"),
+            turn(fit=FitReport(1.0, np.nan, "rejected: the fit diverged"), kept=(1,), held=4),
+        ]
+    )
     assert found.notes == (
         "turn 1: train-1: 3 steps had an indefinite Hessian, which was raised",
+        "turn 1: train-0: 5 steps had degenerate data, which were regularized further",
+        "turn 1: the prior is poor",
         "turn 2: policy: rejected: the fit diverged; the policy from before was kept",
         "turn 2: train-1: multipliers were kept, the gap to the policy is not finite",
         "weights held at a bound: 2 in turn 1, 4 in turn 2",

@@ -6,7 +6,7 @@ with a small ridge.
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -34,8 +34,20 @@ def transitions(rollouts: Rollouts) -> Array:
     return np.concatenate([states[..., :-1, :], actions, states[..., 1:, :]], axis=-1)
 
 
+class Fitted(NamedTuple):
+    """Models, and what had to be done for them."""
+
+    dynamics: Dynamics  # (C, T, …)
+    repaired: Array  # (C,), steps whose points were so degenerate that the ridge was not enough
+
+
 def fit(rollouts: Rollouts, prior: Prior | None, ridge: float = RIDGE) -> Dynamics:
     """One linear model for each condition and step; states (C, N, T + 1, dx) and actions (C, N, T, du) -> F (C, T, dx, dx + du)."""
+    return fitted(rollouts, prior, ridge).dynamics
+
+
+def fitted(rollouts: Rollouts, prior: Prior | None, ridge: float = RIDGE) -> Fitted:
+    """As `fit`, and where data had to be repaired."""
     dx, du = rollouts.states.shape[-1], rollouts.actions.shape[-1]
     points = transitions(rollouts)
     dim = points.shape[-1]
@@ -46,11 +58,11 @@ def fit(rollouts: Rollouts, prior: Prior | None, ridge: float = RIDGE) -> Dynami
     posteriors = (posterior(own, normal, strength, strength) for own, normal in zip(z, known, strict=True))
     # all steps of a condition at once, one condition at a time: the covariances of all of them would not stay in the cache
     fits = [regression(own, dx + du, ridge) for own in posteriors]
-    W, b, noise = (np.stack(parts) for parts in zip(*fits, strict=True))
+    W, b, noise, repaired = (np.stack(parts) for parts in zip(*fits, strict=True))
     into, out = scale[: dx + du], scale[dx + du :]
     F = W * (out[:, None] / into)
     f = b * out + center[dx + du :] - F @ center[: dx + du]
-    return Dynamics(F, f, (noise + LEAST_NOISE * np.eye(dx)) * (out[:, None] * out))
+    return Fitted(Dynamics(F, f, (noise + LEAST_NOISE * np.eye(dx)) * (out[:, None] * out)), np.sum(repaired, axis=-1))
 
 
 def initial_state(rollouts: Rollouts, least: float = 1e-6) -> StateGaussian:

@@ -57,6 +57,8 @@ class LocalReport(NamedTuple):
     repairs: Array  # (C,)
     evaluations: Array  # (C,)
     log_likelihood: float  # of a mixture, per point
+    regularized: Array  # (C,), steps whose data were so degenerate that the fit of the dynamics had to repair them
+    prior: str  # what went wrong with the prior; empty if nothing did
 
 
 def start(controllers: LinearGaussian, config: LocalConfig) -> LocalState:
@@ -76,6 +78,7 @@ class Evidence(NamedTuple):
     memory: tuple[Rollouts, ...]  # with these rollouts, newest last
     prior: priors.Learned
     log_likelihood: float  # of a mixture, per point
+    regularized: Array  # (C,), see LocalReport
 
 
 def update(state: LocalState, rollouts: Rollouts, task: TaskConfig, config: LocalConfig, seed: int) -> tuple[LocalState, LocalReport]:
@@ -89,8 +92,8 @@ def evaluate(state: LocalState, rollouts: Rollouts, task: TaskConfig, config: Lo
     expansion = expand_mean(task, *rollouts)
     memory = (*state.memory, rollouts) if config.prior == "neural" else (*state.memory, rollouts)[-config.memory :]
     learned, likelihood = _learn_prior(memory, state.prior, config, seed)
-    model = dynamics.fit(rollouts, learned.prior, dynamics.RIDGE_ALONE if learned.prior is None else dynamics.RIDGE)
-    return Evidence(costs, expansion, model, dynamics.initial_state(rollouts), memory, learned, likelihood)
+    model, repaired = dynamics.fitted(rollouts, learned.prior, dynamics.RIDGE_ALONE if learned.prior is None else dynamics.RIDGE)
+    return Evidence(costs, expansion, model, dynamics.initial_state(rollouts), memory, learned, likelihood, repaired)
 
 
 def improve(
@@ -121,6 +124,8 @@ def improve(
         result.repairs,
         result.evaluations,
         evidence.log_likelihood,
+        evidence.regularized,
+        evidence.prior.fault,
     )
     start = judged + (result.gain - result.improvement)
     return LocalState(result.controller, steps, result.eta, result.gain, start, evidence.memory, evidence.prior), report

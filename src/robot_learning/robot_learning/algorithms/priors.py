@@ -38,6 +38,13 @@ class Learned(NamedTuple):
         """The prior that was learned; None: there is none."""
         return self.mixture if self.net is None else NeuralPrior(self.net)
 
+    @property
+    def fault(self) -> str:
+        """What went wrong while it was learned; empty if nothing did."""
+        if self.net is None or np.any(self.net.layers[-1].W):
+            return ""
+        return "the prior's network predicted no better than its linear part and was left out"
+
 
 class NeuralPrior(NamedTuple):
     """A network's mean and Jacobian, averaged over a step's rollouts.

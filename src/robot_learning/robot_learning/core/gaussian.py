@@ -24,6 +24,7 @@ class Regression(NamedTuple):
     W: Array  # (…, dy, dx)
     b: Array  # (…, dy)
     noise: Array  # (…, dy, dy), covariance
+    repaired: Array  # (…), whether the inputs' covariance had to be repaired although it had its ridge
 
 
 def posterior(points: Array, prior: Normal, mean_strength: float, covariance_strength: float) -> Normal:
@@ -47,10 +48,10 @@ def regression(z: Normal, inputs: int, ridge: float) -> Regression:
     xx = z.covariance[..., :inputs, :inputs].copy()
     xx[..., range(inputs), range(inputs)] += ridge
     yx, yy = z.covariance[..., inputs:, :inputs], z.covariance[..., inputs:, inputs:]
-    R, _ = inverse_root(xx)
+    R, repaired = inverse_root(xx)
     half = yx @ transpose(R)
     W = half @ R
-    return Regression(W, z.mean[..., inputs:] - apply(W, z.mean[..., :inputs]), symmetric(yy - half @ transpose(half)))
+    return Regression(W, z.mean[..., inputs:] - apply(W, z.mean[..., :inputs]), symmetric(yy - half @ transpose(half)), repaired)
 
 
 def divergence(p: Normal, q: Normal) -> Array:

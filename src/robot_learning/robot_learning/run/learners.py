@@ -194,8 +194,14 @@ def learned(setting: Setting, report: LocalReport) -> Learned:
     names = [condition.name for condition in setting.train]
     rows = zip(names, report.kl, report.step, report.outcome, strict=True)
     updates = tuple(Update(name, float(kl), float(step), str(outcome)) for name, kl, step, outcome in rows)
-    repairs = [(name, int(n)) for name, n in zip(names, report.repairs, strict=True) if n]
-    return Learned(updates, {}, tuple(f"{name}: {n} steps had an indefinite Hessian, which was raised" for name, n in repairs))
+    raised, regularized = "had an indefinite Hessian, which was raised", "had degenerate data, which were regularized further"
+    repairs = [
+        f"{name}: {n} steps {what}"
+        for what, counts in ((raised, report.repairs), (regularized, report.regularized))
+        for name, n in zip(names, counts, strict=True)
+        if n
+    ]
+    return Learned(updates, {}, (*repairs, *([report.prior] if report.prior else [])))
 
 
 def errors(fit: FitReport) -> dict[str, float]:
