@@ -85,18 +85,6 @@ def test_a_fit_whose_error_rises_is_said():
     assert fit_notes(FitReport(1.0, 1.25)) == ("policy: the error rose from 1 to 1.25 in the fit",)
 
 
-@pytest.mark.parametrize("name", ["reach_state", "reach_alm", "reach_badmm"])
-def test_a_failed_fit_stands_in_log_summary_and_report(tmp_path, monkeypatch, name):
-    chosen = experiment.load(name, [*QUICK, "iterations=1"])
-    run = folder.create(chosen, tmp_path / "run", datetime(2030, 1, 2))
-    bad = FitReport(1.0, np.nan, "rejected: the fit diverged")
-    monkeypatch.setattr("robot_learning.algorithms.policy_fit.fit", lambda policy, *rest: (policy, bad))
-    content = Trainer(run, FakeRunner(prepare(chosen)), "process").train()
-    notes = [n["note"] for n in content["notes"] if "diverged" in n["note"]]
-    assert notes
-    assert notes[-1] in (run / "report.html").read_text()
-
-
 def test_a_gap_that_is_not_finite_stands_in_the_summary(tmp_path, monkeypatch):
     def broken(*arguments, original=multipliers.between):
         gap = original(*arguments)

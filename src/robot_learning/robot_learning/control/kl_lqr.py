@@ -244,9 +244,10 @@ def _cost_of_deviations(cost: QuadraticCost, states: StateGaussian, deviation: L
 
 def _objective(problem: _Problem, states: StateGaussian, deviation: LinearGaussian) -> Array:
     """Cost and bond (C,), up to what is the same for all controllers; entropy counts from that of the old controller."""
-    _, volume = np.linalg.slogdet(deviation.covariance)
-    spread: Array = np.sum(problem.entropy * 0.5 * volume, axis=-1)
-    return _cost_of_deviations(problem.total, states, deviation) - spread
+    with np.errstate(invalid="ignore", divide="ignore"):
+        _, volume = np.linalg.slogdet(deviation.covariance)
+        spread: Array = np.sum(problem.entropy * 0.5 * volume, axis=-1)
+        return _cost_of_deviations(problem.total, states, deviation) - spread
 
 
 def _verdict(outcome: str, before: float, after: float, blurred: bool) -> str:
