@@ -5,12 +5,12 @@ ros2 launch robot_learning learn.launch.py config_file:=config/experiments/reach
 
 from pathlib import Path
 
+import yaml
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from robot_learning.run.experiment import find, load
 from robot_learning.run.graph import BACKENDS, CLOCKS, PACKAGE, graph
 from robot_learning.run.surroundings import chosen_domain, surroundings
 
@@ -21,7 +21,7 @@ ARGUMENTS = {
     "clock": ("lockstep", "lockstep waits for one command per step; realtime does not", CLOCKS),
     "backend": ("sim", "where the robot is; without sim there is no simulator", BACKENDS),
     "cameras": ("", "names in config/cameras, with commas between them", None),
-    "config_file": ("", "experiment for the learner; empty: no learner, episodes are asked for by somebody else", None),
+    "config_file": ("", "experiment file for the learner; empty: no learner, episodes are asked for by somebody else", None),
     "run_dir": ("runs/launch", "folder for bags and checkpoints", None),
 }
 
@@ -30,10 +30,10 @@ def chosen(context: LaunchContext) -> dict[str, str]:
     values = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     defaults = {"robot": "fr3", "task": "reach"}
     if values["config_file"]:
-        values["config_file"] = str(find(values["config_file"]).absolute())
-        experiment = load(values["config_file"])
-        defaults = {"robot": experiment.robot, "task": experiment.task, "mode": experiment.mode or ""}
-    return {name: value or defaults.get(name, "") for name, value in values.items()}
+        path = Path(values["config_file"]).absolute()
+        values["config_file"] = str(path)
+        defaults |= yaml.safe_load(path.read_text())  # the learner checks it
+    return {name: value or str(defaults.get(name) or "") for name, value in values.items()}
 
 
 def start(context: LaunchContext) -> list[Node]:

@@ -45,7 +45,8 @@ def linearize(step: Step, states: Array, actions: Array, typical: Array | float 
     above, below = z[:, None] + shift, z[:, None] - shift
     points = np.stack([above, below]).reshape(-1, dz)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        ahead, behind = np.asarray(step(points[:, :dx], points[:, dx:]), dtype=float).reshape(2, count, dz, -1)
+        after = np.asarray(step(points[:, :dx], points[:, dx:]), dtype=float)
+        ahead, behind = after.reshape(2, count, dz, after.shape[-1])  # not -1: there may be no states
         spread = np.diagonal(above - below, axis1=-2, axis2=-1)  # as represented, not as asked for
         return np.swapaxes((ahead - behind) / spread[..., None], -1, -2)
 
