@@ -20,6 +20,9 @@ Everything can be measured again, figure by figure and seed by seed; results mer
 ```sh
 robot-learning bench --list
 ```
+
+The learning curves on the pages of the algorithms come from [benchmarks/curves.json](../benchmarks/curves.json), which
+`robot-learning bench --curves` makes anew, training by training; `--docs` only draws them.
 """
 
 

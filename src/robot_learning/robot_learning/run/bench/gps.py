@@ -55,6 +55,6 @@ GPS = Benchmark(
         Measurement((MPC,), gps_mpc.first_trials, 3, 2, 0.2),
         Measurement((CARTPOLE,), cartpole_return, 5, 0.3, 0.05),
         UPDATE,
-        Measurement(gps_robustness.FIGURES, gps_robustness.robustness, 5, 5, 0.1),
+        Measurement(gps_robustness.FIGURES, gps_robustness.robustness, 5, 9, 0.2),
     ),
 )
