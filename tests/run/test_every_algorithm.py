@@ -60,6 +60,7 @@ def test_controllers_that_cannot_be_improved_are_said_to_be_kept(algorithm, tmp_
     monkeypatch.setattr(dynamics, "fitted", broken)
     run, content = train(algorithm, tmp_path)
     assert {u["condition"] for u in content["rejected"] if u["iteration"] == 1} == {"train-0", "train-1"}
+    assert content["rejected"][0]["outcome"].endswith("; the controller from before was kept")
     said_everywhere(run, content["rejected"][0]["outcome"], capsys.readouterr().out)
 
 

@@ -171,7 +171,7 @@ def test_a_rejected_update_stands_in_log_summary_and_report(tmp_path, monkeypatc
     run, runner = make(tmp_path / "run", settings=[*SMALL, "iterations=1"])
     content = Trainer(run, runner, "process").train()
     assert [(r["iteration"], r["condition"], r["outcome"]) for r in content["rejected"]] == [
-        (1, "train-1", "rejected: the expected cost does not fall")
+        (1, "train-1", "rejected: the expected cost does not fall; the controller from before was kept")
     ]
     assert "rejected: the expected cost does not fall" in (run / "report.html").read_text()
 

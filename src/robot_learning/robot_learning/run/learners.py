@@ -193,7 +193,8 @@ def learned(setting: Setting, report: LocalReport) -> Learned:
     """The report of a local update, condition by condition."""
     names = [condition.name for condition in setting.train]
     rows = zip(names, report.kl, report.step, report.outcome, strict=True)
-    updates = tuple(Update(name, float(kl), float(step), str(outcome)) for name, kl, step, outcome in rows)
+    kept = "; the controller from before was kept"
+    updates = tuple(Update(n, float(kl), float(step), o + kept * o.startswith("rejected")) for n, kl, step, o in rows)
     raised, regularized = "had an indefinite Hessian, which was raised", "had degenerate data, which were regularized further"
     repairs = [
         f"{name}: {n} steps {what}"
