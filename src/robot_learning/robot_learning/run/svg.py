@@ -203,5 +203,5 @@ def _legend(chart: Chart) -> list[str]:
         parts.append(f'<line x1="{u:.0f}" x2="{u + 26:.0f}" y1="{v - 4}" y2="{v - 4}" {_stroke(look)}/>')
         parts.append(f'<circle cx="{u + 13:.0f}" cy="{v - 4}" r="{look.radius}" fill="{look.colour}"/>')
         parts.append(f'<text x="{u + 31:.0f}" y="{v}">{escape(line.label)}</text>')
-        u += 41 + 5.6 * len(line.label)
+        u += 45 + 5.6 * len(line.label)
     return parts

@@ -65,10 +65,8 @@ def drawing(curve: Curve, seeds: Seeds) -> str:
     lines = [_line(label, seeds) for label in next(iter(seeds.values()))]
     chart = Chart(curve.title, curve.x_label, curve.y_label, lines, curve.log, curve.marks, curve.y_from, curve.y_to)
     first, last = min(seeds, key=int), max(seeds, key=int)
-    return picture(
-        chart,
-        [f"robot-learning bench --curves --only {curve.name}", f"seeds {first} to {last}: points are medians, bands the whole range"],
-    )
+    shown = f"seeds {first} to {last}: points are medians, bands the whole range" if first != last else f"seed {first}"
+    return picture(chart, [f"robot-learning bench --curves --only {curve.name}", shown])
 
 
 def _line(label: str, seeds: Seeds) -> Line:

@@ -73,7 +73,7 @@ def _successes(name: str, title: str, arms: Sequence[Arm], seeds: int = 3) -> Cu
     return Curve(name, title, "% of conditions", partial(learned, arms, success), seeds=seeds, y_from=0, y_to=100)
 
 
-LOCAL = (Arm("reach", "reach_local", "local"), Arm("peg, 4 mm clearance", "peg_local", "local"))
+LOCAL = (Arm("reach", "reach_local", "local"), Arm("peg", "peg_local", "local"), Arm("peg, steady updates", "peg_steady", "local"))
 IMITATION = (
     Arm("cloning", "jitter_cloning", split="heldout"),
     Arm("DAgger", "jitter_dagger", split="heldout"),
@@ -106,6 +106,7 @@ CURVES = (
         partial(learned, PRIORS, distance),
         log=True,
         marks=(("success", 1.0),),
+        y_from=0.01,
     ),
     _successes("puck", "Local controllers on puck: noise-free success", (Arm("puck", "puck_local", "local"),)),
     _successes("steady_gps", "Steady policy on the peg, 4 mm clearance", STEADY),
@@ -116,6 +117,7 @@ CURVES = (
         curve_sources.peg_starts,
         log=True,
         marks=(("success", 1.5),),
+        y_from=0.01,
     ),
     _successes("mpc", "Planning at every step on one network: reach", PLANNING),
     Curve(
