@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from robot_learning.models.gaussian_policy import GaussianPolicy, misfit
+from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.models.manifest import misfit
 
 
 def policy(seed=0, dx=32, du=7):

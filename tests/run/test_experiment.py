@@ -43,6 +43,8 @@ def test_settings_win_over_the_file_and_name_values_at_any_depth():
         ("required.train=1.5", "required.train: 1.5; 0 to 1 is expected"),
         ("local.kl_step=-1", "local.kl_step: -1.0; more than 0 is expected"),
         ("local.kl_step=.nan", "local.kl_step: nan; more than 0 is expected"),
+        ("ilqr.iterations=0", "ilqr.iterations: 0; at least 1 is expected"),
+        ("ilqr.tolerance=0", "ilqr.tolerance: 0.0; more than 0 is expected"),
         ("fit.steps=0", "fit.steps: 0; at least 1 is expected"),
         ("local.kl_step_most=0.5", "local.kl_step_least, local.kl_step_most: the multiples of kl_step must enclose 1"),
         ("badmm.weight_least=2", "badmm.weight_least, badmm.weight_most: the multiples of weight must enclose 1"),

@@ -6,15 +6,21 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from robot_learning.models.planner import Planner, PlanningRules
 from robot_learning.run import experiment
 from robot_learning.run.episodes import EpisodeRequest
 from robot_learning.run.in_process import InProcess
-from robot_learning.run.replanning import LIMIT, MARGIN, VELOCITY, PlanningCost, replanning
+from robot_learning.run.replanning import PlanningCost, replanning
 from robot_learning.run.setting import prepare
 from robot_learning.tasks.cost import cost
 
 SETTING = prepare(experiment.load("reach_local", ["conditions.train=1", "conditions.heldout=1"]))
 DX, DU = 32, 7
+RULES = PlanningRules()
+
+
+def planning(task=SETTING.task):
+    return PlanningCost(SETTING.robot, SETTING.mode, task, RULES)
 
 
 def near_limits(seed):
@@ -23,12 +29,12 @@ def near_limits(seed):
     lower, upper = (np.array(part) for part in (SETTING.robot.limits.position_lower, SETTING.robot.limits.position_upper))
     states = 0.1 * rng.standard_normal((3, 4, DX))
     states[..., :7] = rng.uniform(lower - 0.1, upper + 0.1, (3, 4, 7))
-    states[0, :, 0], states[1, :, 1] = upper[0] - 0.5 * MARGIN, lower[1] - 0.02
+    states[0, :, 0], states[1, :, 1] = upper[0] - 0.5 * RULES.margin, lower[1] - 0.02
     return states, rng.standard_normal((3, 3, DU))
 
 
 def test_the_quadratic_has_the_value_and_the_slope_of_the_cost():
-    costs, (states, actions) = PlanningCost(SETTING), near_limits(0)
+    costs, (states, actions) = planning(), near_limits(0)
     H, g, c = costs.expand(states, actions)
     z = np.concatenate([states, np.concatenate([actions, np.zeros((3, 1, DU))], axis=1)], axis=-1)
     assert_allclose(0.5 * np.einsum("nti,ntij,ntj->nt", z, H, z) + np.sum(g * z, axis=-1) + c, costs.cost(states, actions), rtol=1e-9)
@@ -43,16 +49,16 @@ def test_the_quadratic_has_the_value_and_the_slope_of_the_cost():
 def test_away_from_the_limits_only_velocities_cost_more_than_in_the_task():
     states, actions = 0.1 * np.ones((2, DX)), np.ones((1, DU))
     states[:, :7] = np.array(SETTING.robot.home)
-    extra = PlanningCost(SETTING).cost(states, actions) - cost(SETTING.task, states, actions)
-    assert_allclose(extra, 0.5 * VELOCITY * 7 * 0.01)
-    states[:, 3] = SETTING.robot.limits.position_upper[3] - MARGIN + 0.1
-    assert_allclose(PlanningCost(SETTING).cost(states, actions) - cost(SETTING.task, states, actions), extra + 0.5 * LIMIT * 0.01)
+    extra = planning().cost(states, actions) - cost(SETTING.task, states, actions)
+    assert_allclose(extra, 0.5 * RULES.velocity * 7 * 0.01)
+    states[:, 3] = SETTING.robot.limits.position_upper[3] - RULES.margin + 0.1
+    assert_allclose(planning().cost(states, actions) - cost(SETTING.task, states, actions), extra + 0.5 * RULES.limit * 0.01)
 
 
 def test_a_task_that_slows_joints_more_keeps_its_weight():
-    slow = SETTING._replace(task=replace(SETTING.task, cost=replace(SETTING.task.cost, velocity=2.0)))
+    slow = replace(SETTING.task, cost=replace(SETTING.task.cost, velocity=2.0))
     states, actions = near_limits(1)
-    assert np.all(PlanningCost(slow).cost(states, actions) >= cost(slow.task, states, actions))
+    assert np.all(planning(slow).cost(states, actions) >= cost(slow, states, actions))
 
 
 class Still:
@@ -69,16 +75,13 @@ class Still:
         return J
 
 
+STILL = Planner(Still(), PlanningRules(horizon=4))
+
+
 @pytest.fixture(scope="module")
 def runner():
-    runner = InProcess(
-        SETTING.robot,
-        SETTING.chain,
-        SETTING.urdf,
-        replace(SETTING.task, horizon=10),
-        SETTING.mode,
-        acts=lambda request: replanning(Still(), SETTING, request.condition, 4),
-    )
+    runner = InProcess(SETTING.robot, SETTING.chain, SETTING.urdf, replace(SETTING.task, horizon=10), SETTING.mode)
+    runner.load(STILL, 1)
     yield runner
     runner.close()
 
@@ -98,7 +101,14 @@ def test_noise_is_drawn_by_the_seed_of_the_request(runner):
 
 
 def test_a_moving_arm_is_slowed_down():
-    act = replanning(Still(), SETTING, SETTING.train[0], 4)
+    act = replanning(STILL, SETTING.robot, SETTING.mode, SETTING.task, SETTING.train[0])
     x = np.zeros(DX)
     x[:7], x[7:14] = SETTING.train[0].initial_positions, 1.0
     assert np.all(act(0, x, None) < 0)
+
+
+def test_a_task_whose_cost_needs_the_robot_is_planned_for_as_it_is_read():
+    smooth = replace(SETTING.task, cost=replace(SETTING.task.cost, smooth=0.1, limits=1.0), arm=None)
+    act = replanning(STILL, SETTING.robot, SETTING.mode, smooth, SETTING.train[0])
+    x = np.concatenate([SETTING.train[0].initial_positions, np.zeros(DX - 7)])
+    assert np.all(np.isfinite(act(0, x, None)))

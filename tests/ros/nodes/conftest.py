@@ -16,6 +16,7 @@ from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
 
 ROOT = Path(__file__).parents[3]
+sys.path.insert(0, str(Path(__file__).parent))  # actor_stage
 STARTUP_S = 30.0
 
 

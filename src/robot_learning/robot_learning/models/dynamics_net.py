@@ -7,7 +7,7 @@ optimization asks for, is smooth. Weights are trained in float32; means and deri
 A model is a value: nothing changes it, `fit` returns another one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from robot_learning.core.types import Array
 from robot_learning.models.mlp import Layer, forward
 
 LEAST = 1e-6  # standard deviation of the residuals, relative to that of the change: the model is never taken for exact
+VECTORS = ("center", "scale", "shift", "span", "noise")
 HELD_BACK = 10  # one point in so many is not trained on, but used to estimate the noise
 
 
@@ -70,6 +71,33 @@ class DynamicsNet(NamedTuple):
         dx = states.shape[-1]
         J[..., range(dx), range(dx)] += 1.0
         return J
+
+    def state(self) -> dict[str, Array]:
+        """The arrays that make up the model, by name."""
+        own = {name: getattr(self, name) for name in VECTORS}
+        named = [("linear", self.linear), *((f"layer{i}", layer) for i, layer in enumerate(self.layers))]
+        return own | {f"{name}.{part}": array for name, layer in named for part, array in (("weight", layer.W), ("bias", layer.b))}
+
+    @classmethod
+    def from_state(cls, arrays: Mapping[str, Array]) -> "DynamicsNet":
+        """The model with these arrays; ValueError if names or shapes do not fit together."""
+        count = (len(arrays) - len(VECTORS)) // 2 - 1
+        named = ["linear", *(f"layer{i}" for i in range(count))]
+        names = {*VECTORS, *(f"{name}.{part}" for name in named for part in ("weight", "bias"))}
+        if set(arrays) != names or count < 1:
+            raise ValueError(f"arrays {', '.join(sorted(arrays))}; expected {', '.join(sorted(names))}")
+        linear, *layers = (Layer(arrays[f"{name}.weight"], arrays[f"{name}.bias"]) for name in named)
+        net = cls(linear, tuple(layers), *(arrays[name] for name in VECTORS))
+        dx, dz, sizes = net.shift.size, net.center.size, [layer.b.size for layer in layers]
+        shapes: dict[str, tuple[int, ...]] = {"center": (dz,), "scale": (dz,), "shift": (dx,), "span": (dx,), "noise": (dx, dx)}
+        for name, inputs, outputs in zip(named, [dz, dz, *sizes], [dx, *sizes], strict=False):
+            shapes |= {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape:
+                raise ValueError(f"{name} has shape {arrays[name].shape}; {shape} is expected")
+        if not 0 < dx < dz or sizes[-1] != dx or np.any(net.scale <= 0):
+            raise ValueError(f"no dynamics: {dx} states, {dz - dx} actions, {sizes[-1]} outputs; scales are positive")
+        return net
 
 
 class NetFit(NamedTuple):
@@ -126,6 +154,7 @@ def _least_squares(x: Array, y: Array, ridge: float) -> Layer:
     middle = np.mean(x, axis=0)
     centred = x - middle
     W: Array = np.linalg.solve(centred.T @ centred + ridge * len(x) * np.eye(x.shape[1]), centred.T @ y).T
+    W = np.ascontiguousarray(W)  # as it comes back from a file: products of another layout differ in their last bits
     return Layer(W, np.mean(y, axis=0) - W @ middle)
 
 

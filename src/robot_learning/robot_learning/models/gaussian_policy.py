@@ -5,14 +5,15 @@ order, so that every process on a machine computes the same action.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from robot_learning.core.types import Array
+from robot_learning.models.manifest import manifest
 from robot_learning.models.mlp import Layer, forward, jacobian
 
 HIDDEN = (40, 40)
+KIND = "gaussian_policy"
 
 
 class GaussianPolicy:
@@ -55,6 +56,16 @@ class GaussianPolicy:
         """The mean actions (…, du) and their exact derivatives (…, du, dx) in states (…, dx)."""
         return jacobian(self._network, states)
 
+    @property
+    def state_dim(self) -> int:
+        """Length dx of the states on which it acts."""
+        return len(self.center)
+
+    @property
+    def action_dim(self) -> int:
+        """Length du of its actions."""
+        return len(self.covariance)
+
     def state(self) -> dict[str, Array]:
         """The arrays that make up the policy, by name."""
         tensors: dict[str, Array] = {"center": self.center, "scale": self.scale, "covariance": self.covariance}
@@ -89,32 +100,5 @@ class GaussianPolicy:
         action_scale: Sequence[float],
         camera: str = "",
     ) -> dict[str, object]:
-        """What a user of the weights has to know and check; a plain value for JSON. `camera`: hash of the one that it sees through."""
-        return {
-            "kind": "gaussian_policy",
-            "robot": robot,
-            "mode": mode,
-            "task": task,
-            "rate_hz": rate_hz,
-            "observation": list(observation),
-            "action_scale": list(action_scale),
-            "camera": camera,
-            "arrays": {name: {"shape": list(array.shape), "dtype": str(array.dtype)} for name, array in self.state().items()},
-        }
-
-
-def misfit(manifest: Mapping[str, Any], observation: Sequence[str], rate_hz: float, cameras: Mapping[str, str]) -> str:
-    """Why a policy cannot act on these observations at this rate, Hz, with cameras of these hashes; empty if it can."""
-    seen = manifest.get("observation")
-    if not isinstance(seen, list) or len(seen) != len(observation):
-        found = f"{len(seen)} numbers" if isinstance(seen, list) else "missing"
-        return f"manifest: observation: {found}; {len(observation)} are expected"
-    for i, (theirs, ours) in enumerate(zip(seen, observation, strict=True)):
-        if theirs != ours:
-            return f"manifest: observation: number {i} is {theirs!r}, expected {ours!r}"
-    if manifest.get("rate_hz") != rate_hz:
-        return f"manifest: rate_hz is {manifest.get('rate_hz')!r}, expected {rate_hz!r}"
-    camera = manifest.get("camera")
-    if camera != "" and camera not in cameras.values():
-        return f"manifest: camera is {str(camera)[:12]!r}; no camera in config/cameras has this hash; there is {', '.join(cameras)}"
-    return ""
+        """See models/manifest.py."""
+        return manifest(KIND, self.state(), robot, mode, task, rate_hz, observation, action_scale, camera)

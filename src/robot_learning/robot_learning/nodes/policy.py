@@ -1,4 +1,4 @@
-"""Runs the global policy, and takes new versions of it while it runs.
+"""Runs the global policy, a network or a planner, and takes new versions of it while it runs.
 
 Weights come in parts on /policy_weights. A complete and good version is stored under run_dir and takes over between episodes; a bad
 one is counted and logged, and the old policy stays.
@@ -14,11 +14,14 @@ from robot_learning_interfaces.srv import PrepareEpisode
 
 from robot_learning.core.errors import UsageError, WorkFailed
 from robot_learning.models import weights
-from robot_learning.models.gaussian_policy import GaussianPolicy, misfit
+from robot_learning.models.manifest import misfit
+from robot_learning.models.policy import Policy as AnyPolicy
+from robot_learning.models.policy import restored
 from robot_learning.nodes import messages, qos
 from robot_learning.nodes.actor import ActorNode
 from robot_learning.nodes.spin import run
-from robot_learning.run.actor import Act, network
+from robot_learning.run.acting import acting
+from robot_learning.run.actor import Act
 from robot_learning.run.config import available
 from robot_learning.run.resolved import cameras
 from robot_learning.run.tasks import load_task
@@ -32,7 +35,7 @@ class Loaded(NamedTuple):
     """One version of a policy."""
 
     version: int
-    policy: GaussianPolicy
+    policy: AnyPolicy
     manifest: weights.Manifest
 
 
@@ -63,10 +66,7 @@ class Policy(ActorNode):
             self.get_logger().warning(f"weights refused, the policy stays as it is: {error}")
 
     def _take(self, update: weights.Weights) -> None:
-        try:
-            policy = GaussianPolicy.from_state(update.tensors)
-        except ValueError as error:  # LinAlgError of the covariance is one, too
-            raise weights.Refused("tensor", f"{update.policy}:{update.version}: {error}") from None
+        policy = restored(update)
         found = self._misfit(update.manifest, self._declared) if self._declared is not None else ""
         if found:
             raise weights.Refused("manifest", f"{update.policy}:{update.version}: {found}")
@@ -102,11 +102,12 @@ class Policy(ActorNode):
             announced = self._announced.get(request.id)
             note = f"; version {announced} is announced" if announced is not None else ""
             raise UsageError(f"{request.controller} {request.id!r} version {request.version} is not loaded ({there}{note})")
-        self.fits(f"policy {request.id!r}", task, len(policy.center), policy.covariance.shape[0])
+        self.fits(f"policy {request.id!r}", task, policy.state_dim, policy.action_dim)
         found = self._misfit(manifest, task)
         if found:
             raise UsageError(f"policy {request.id!r} version {version} in task {task.name}: {found}")
-        return network(policy), f"{request.id}:{version}"
+        act = acting(policy, self.robot, self.mode, task, messages.condition(request.condition))
+        return act, f"{request.id}:{version}"
 
     def counts(self) -> dict[str, int]:
         """Refused weights since the start, by kind."""

@@ -7,7 +7,7 @@ from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.models.policy import Policy
 from robot_learning.nodes.through_ros import ThroughRos, run_side_by_side
 from robot_learning.run.episodes import Episode, EpisodeRequest
 from robot_learning.run.setting import Setting
@@ -21,7 +21,7 @@ class SideBySide:
         self._others = [_node_in(domain, node.get_name()) for domain in domains]
         self._graphs = [ThroughRos(member, setting, check=check) for member in (node, *self._others)]
 
-    def load(self, policy: GaussianPolicy, version: int) -> None:
+    def load(self, policy: Policy, version: int) -> None:
         """From now on the global policy is `policy`, in every graph."""
         for graph in self._graphs:
             graph.load(policy, version)

@@ -20,7 +20,7 @@ from robot_learning.core.errors import WorkFailed
 from robot_learning.core.types import LinearGaussian
 from robot_learning.data.bag_reader import Bag
 from robot_learning.data.messages import VersionedController
-from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.models.policy import Policy
 from robot_learning.models.weights import Part, pack, split
 from robot_learning.nodes import messages, qos
 from robot_learning.run.episodes import Episode, EpisodeRequest
@@ -57,7 +57,7 @@ class ThroughRos:
         self._weights = node.create_publisher(WeightsPart, "/policy_weights", qos.WEIGHTS)
         self._version = node.create_publisher(PolicyVersion, "/policy_version", qos.LATCHED)
 
-    def load(self, policy: GaussianPolicy, version: int) -> None:
+    def load(self, policy: Policy, version: int) -> None:
         """From now on the global policy is `policy`; sends it to the node `policy`."""
         s = self._setting
         names = layout(s.task, len(s.robot.joints))

@@ -4,10 +4,11 @@ from robot_learning.run.contact_learner import SteadyGps, SteadyLocal
 from robot_learning.run.experiment import Experiment
 from robot_learning.run.imitation_learners import BehaviourCloning, Dagger, NearestNeighbour, Plato
 from robot_learning.run.learners import AugmentedLagrangian, Badmm, Learner, LocalGps, Mdgps
+from robot_learning.run.mpc_learner import Mpc
 from robot_learning.run.setting import Setting
 from robot_learning.run.trajectory_learner import Ilqr
 
-ALGORITHMS: dict[str, type[LocalGps | Mdgps | AugmentedLagrangian | Badmm | BehaviourCloning | SteadyLocal | SteadyGps | Ilqr]] = {
+ALGORITHMS: dict[str, type[LocalGps | Mdgps | AugmentedLagrangian | Badmm | BehaviourCloning | SteadyLocal | SteadyGps | Ilqr | Mpc]] = {
     "local_gps": LocalGps,
     "mdgps": Mdgps,
     "augmented_lagrangian": AugmentedLagrangian,
@@ -19,6 +20,7 @@ ALGORITHMS: dict[str, type[LocalGps | Mdgps | AugmentedLagrangian | Badmm | Beha
     "steady_local": SteadyLocal,
     "steady_gps": SteadyGps,
     "ilqr": Ilqr,
+    "mpc": Mpc,
 }
 
 

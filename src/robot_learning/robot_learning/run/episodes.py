@@ -8,7 +8,7 @@ import numpy as np
 from robot_learning.control.actions import to_action
 from robot_learning.core.kinematics import Chain
 from robot_learning.core.types import Array, LinearGaussian, Recording, Rollouts
-from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.models.policy import Policy
 from robot_learning.robots.description import Mode, Robot
 from robot_learning.tasks.cost import cost
 from robot_learning.tasks.cost_terms import with_robot
@@ -44,7 +44,7 @@ class Episode(NamedTuple):
 class EpisodeRunner(Protocol):
     """Runs episodes."""
 
-    def load(self, policy: GaussianPolicy, version: int) -> None:
+    def load(self, policy: Policy, version: int) -> None:
         """From now on the global policy is `policy`."""
         ...
 

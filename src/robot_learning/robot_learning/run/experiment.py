@@ -21,6 +21,7 @@ from robot_learning.control.demonstration import DemonstrationRules
 from robot_learning.control.ilqr import IlqrConfig
 from robot_learning.core.errors import UsageError
 from robot_learning.core.paths import share_dir
+from robot_learning.models.planner import PlanningRules
 from robot_learning.robots.description import Mode
 from robot_learning.run import overrides
 from robot_learning.run.config import available, build, load_yaml, named_file
@@ -41,6 +42,7 @@ Algorithm = Literal[
     "steady_local",
     "steady_gps",
     "ilqr",
+    "mpc",
 ]
 IMITATION = ("behaviour_cloning", "dagger", "plato", "steady_gps")  # a policy learns from local controllers that can do the task already
 LOCAL = ("local_gps", "steady_local", "ilqr")  # no policy
@@ -107,6 +109,7 @@ class Experiment:
     steady: SteadyRules = field(default_factory=SteadyRules)
     demonstration: DemonstrationRules = field(default_factory=DemonstrationRules)
     ilqr: IlqrConfig = field(default_factory=lambda: IlqrConfig(iterations=2))  # of each iteration
+    mpc: PlanningRules = field(default_factory=PlanningRules)
     seed: Seed = 0
 
     @property
@@ -149,6 +152,7 @@ def checked(content: Any, where: str) -> Experiment:
     experiment = build(Experiment, content, where)
     _check_positive(experiment, where)
     _check_imitation(experiment, where)
+    _check_planning(experiment, where)
     for label, folder, names in (
         ("robot", "robots", (experiment.robot,)),
         ("task", "tasks", (experiment.task,)),
@@ -211,6 +215,14 @@ def _check_imitation(experiment: Experiment, where: str) -> None:
         raise UsageError(f"{where}: dagger.mixture: {experiment.dagger.mixture}; 0 to 1 is expected")
     if experiment.algorithm in IMITATION and experiment.teaching >= experiment.iterations:
         raise UsageError(f"{where}: teaching: {experiment.teaching}; less than iterations ({experiment.iterations}) is expected")
+
+
+def _check_planning(experiment: Experiment, where: str) -> None:
+    wrong = experiment.mpc.wrong()
+    if wrong:
+        raise UsageError(f"{where}: mpc.{wrong}")
+    if experiment.algorithm == "mpc" and experiment.local.prior != "neural":
+        raise UsageError(f"{where}: local.prior: {experiment.local.prior}; mpc plans on the network, neural is expected")
 
 
 def as_mapping(experiment: Experiment) -> dict[str, Any]:

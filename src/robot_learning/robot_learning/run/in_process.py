@@ -1,6 +1,6 @@
 """Runs episodes in this process: the simulated arm, the safety gate and the code that the nodes run, in lockstep."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,11 @@ from robot_learning.core.errors import WorkFailed
 from robot_learning.core.kinematics import Chain
 from robot_learning.core.types import Array, Command, ObjectPose
 from robot_learning.data.frames import recording
-from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.models.policy import Policy
 from robot_learning.robots.bullet_arm import BulletArm
 from robot_learning.robots.description import Mode, Robot
-from robot_learning.run.actor import NO_PLACES, Act, Actor, exploration, local, network
+from robot_learning.run.acting import acting
+from robot_learning.run.actor import NO_PLACES, Act, Actor, exploration, local
 from robot_learning.run.episodes import Episode, EpisodeRequest, episode
 from robot_learning.safety.gate import Gate
 from robot_learning.tasks.description import TaskConfig
@@ -29,20 +30,15 @@ class InProcess:
         task: TaskConfig,
         mode: Mode | None = None,
         physics_hz: int = 240,
-        acts: Callable[[EpisodeRequest], Act] | None = None,
     ) -> None:
-        """One arm in a physics client of its own; `mode`: the robot's default one if None.
-
-        acts: who acts in an episode; if None, the request's controller or the policy that was loaded.
-        """
+        """One arm in a physics client of its own; `mode`: the robot's default one if None."""
         self._robot, self._chain, self._task = robot, chain, task
         self._mode: Mode = mode or robot.command_mode
         self._arm = BulletArm(robot, urdf, task, physics_hz)
         self._substeps = round(physics_hz / task.rate_hz)
-        self._policy: GaussianPolicy | None = None
-        self._acts = acts
+        self._policy: Policy | None = None
 
-    def load(self, policy: GaussianPolicy, version: int) -> None:
+    def load(self, policy: Policy, version: int) -> None:
         """From now on the global policy is `policy`."""
         self._policy = policy
 
@@ -55,13 +51,11 @@ class InProcess:
         self._arm.close()
 
     def _act(self, request: EpisodeRequest) -> Act:
-        if self._acts is not None:
-            return self._acts(request)
         if request.controller is not None:
             return local(request.controller)
         if self._policy is None:
             raise WorkFailed("an episode of the global policy was asked for before one was loaded")
-        return network(self._policy)
+        return acting(self._policy, self._robot, self._mode, self._task, request.condition)
 
     def _episode(self, request: EpisodeRequest) -> Episode:
         robot, task, arm = self._robot, self._task, self._arm

@@ -11,6 +11,7 @@ from robot_learning.algorithms.policy_fit import FitReport
 from robot_learning.control.linear_gaussian import at
 from robot_learning.core.types import LinearGaussian
 from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.models.policy import Policy
 from robot_learning.run.demonstrations import first_controllers
 from robot_learning.run.episodes import Episode, EpisodeRequest, rollouts
 from robot_learning.run.experiment import Experiment
@@ -49,7 +50,7 @@ class Learner(Protocol):
         """The present local controllers (C, T, …)."""
         ...
 
-    def policy(self, state: Any) -> GaussianPolicy | None:
+    def policy(self, state: Any) -> Policy | None:
         """The present global policy; None if the algorithm has none."""
         ...
 
@@ -84,7 +85,7 @@ class LocalGps:
         """The present local controllers (C, T, …)."""
         return state.controllers
 
-    def policy(self, state: LocalState) -> GaussianPolicy | None:
+    def policy(self, state: LocalState) -> Policy | None:
         """None."""
         return None
 

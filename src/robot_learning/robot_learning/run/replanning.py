@@ -7,19 +7,15 @@ import numpy as np
 from robot_learning.control import mpc
 from robot_learning.control.initial import hold
 from robot_learning.control.linear_gaussian import stack
-from robot_learning.control.mpc import Model, MpcConfig
+from robot_learning.control.mpc import MpcConfig
 from robot_learning.core.types import Array, QuadraticCost
+from robot_learning.models.planner import Planner, PlanningRules
+from robot_learning.robots.description import Mode, Robot
 from robot_learning.run.actor import Act
-from robot_learning.run.setting import Setting
 from robot_learning.tasks import cost as task_cost
-from robot_learning.tasks.description import Condition
+from robot_learning.tasks.cost_terms import with_robot
+from robot_learning.tasks.description import Condition, TaskConfig
 from robot_learning.tasks.state import state_dim
-
-HORIZON = 15  # steps that are planned ahead
-ITERATIONS = 3  # of iLQR at each step
-VELOCITY = 0.03  # s²/rad², weight of joint velocities
-LIMIT = 100.0  # 1/rad², weight of positions beyond the margin
-MARGIN = 0.1  # rad, from the limits of position
 
 
 class PlanningCost:
@@ -27,18 +23,19 @@ class PlanningCost:
 
     A task may leave an arm free to move without moving the tool. Controllers that are optimized over whole episodes do not use that
     freedom, a short plan has no reason not to, and drifts to where the model has seen nothing: so velocities cost a little. And the
-    model knows nothing of limits, at which the safety gate holds the arm: ½ LIMIT e² for each joint that is e within MARGIN of one.
+    model knows nothing of limits, at which the safety gate holds the arm: ½ limit e² for each joint that is e within the margin of one.
     """
 
-    def __init__(self, setting: Setting) -> None:
-        weights = setting.task.cost
-        self._task = replace(setting.task, cost=replace(weights, velocity=max(weights.velocity, VELOCITY)))
-        self._lower = np.array(setting.robot.limits.position_lower) + MARGIN
-        self._upper = np.array(setting.robot.limits.position_upper) - MARGIN
+    def __init__(self, robot: Robot, mode: Mode, task: TaskConfig, rules: PlanningRules) -> None:
+        weights = task.cost
+        self._task = with_robot(replace(task, cost=replace(weights, velocity=max(weights.velocity, rules.velocity))), robot, mode)
+        self._limit = rules.limit
+        self._lower = np.array(robot.limits.position_lower) + rules.margin
+        self._upper = np.array(robot.limits.position_upper) - rules.margin
 
     def cost(self, states: Array, actions: Array) -> Array:
         """The cost (…, T + 1) of each step; states (…, T + 1, dx), actions (…, T, du)."""
-        total: Array = task_cost.cost(self._task, states, actions) + 0.5 * LIMIT * np.sum(self._beyond(states) ** 2, axis=-1)
+        total: Array = task_cost.cost(self._task, states, actions) + 0.5 * self._limit * np.sum(self._beyond(states) ** 2, axis=-1)
         return total
 
     def expand(self, states: Array, actions: Array) -> QuadraticCost:
@@ -46,7 +43,7 @@ class PlanningCost:
         H, g, c = task_cost.expand(self._task, states, actions)
         beyond, joints = self._beyond(states), range(len(self._lower))
         bound = states[..., joints] - beyond
-        active = LIMIT * (beyond != 0)
+        active = self._limit * (beyond != 0)
         H[..., joints, joints] += active
         g[..., joints] -= active * bound
         return QuadraticCost(H, g, c + 0.5 * np.sum(active * bound**2, axis=-1))
@@ -57,16 +54,15 @@ class PlanningCost:
         return beyond
 
 
-def replanning(model: Model, setting: Setting, condition: Condition, horizon: int = HORIZON, config: MpcConfig | None = None) -> Act:
-    """Acts by planning `horizon` steps ahead, at first from the controller that holds the start.
+def replanning(planner: Planner, robot: Robot, mode: Mode, task: TaskConfig, condition: Condition) -> Act:
+    """Acts by planning ahead from each measured state, at first from the controller that holds the start.
 
     It remembers its plan: one for each episode.
     """
-    costs = PlanningCost(setting)
-    problem = mpc.on_model(model, costs.cost, costs.expand)
-    dx = state_dim(setting.task, len(setting.robot.joints))
-    first = hold(setting.robot, setting.mode, condition.initial_positions, dx, horizon)
-    plan, config = mpc.start(stack([first])), config or MpcConfig(iterations=ITERATIONS)
+    rules, costs = planner.rules, PlanningCost(robot, mode, task, planner.rules)
+    problem, config = mpc.on_model(planner.net, costs.cost, costs.expand), MpcConfig(rules.iterations)
+    first = hold(robot, mode, condition.initial_positions, state_dim(task, len(robot.joints)), rules.horizon)
+    plan = mpc.start(stack([first]))
 
     def act(step: int, x: Array, noise_t: Array | None) -> Array:
         nonlocal plan

@@ -1,21 +1,18 @@
 """New targets in the first trial: planning on one model of the dynamics that was learned from other targets."""
 
 from collections.abc import Mapping
-from functools import partial
 
 from robot_learning.algorithms.priors import pairs
 from robot_learning.models import dynamics_net
-from robot_learning.models.dynamics_net import DynamicsNet
+from robot_learning.models.planner import Planner, PlanningRules
 from robot_learning.run import experiment
-from robot_learning.run.actor import Act
 from robot_learning.run.bench.figure import Reading
 from robot_learning.run.bench.local_training import steps
 from robot_learning.run.episodes import EpisodeRequest
 from robot_learning.run.evaluate import complete
 from robot_learning.run.in_process import InProcess
-from robot_learning.run.replanning import replanning
 from robot_learning.run.seeds import derived
-from robot_learning.run.setting import Setting, prepare
+from robot_learning.run.setting import prepare
 
 TARGETS = 20
 
@@ -28,7 +25,8 @@ def first_trials(seed: int, quick: bool) -> Mapping[str, Reading]:
     setting = prepare(chosen)
     memory = [step.rollouts for step in steps(chosen, setting)]
     fitted = dynamics_net.fit(*pairs(memory), derived(seed, "initial"))
-    runner = InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode, acts=partial(planned, fitted.net, setting))
+    runner = InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
+    runner.load(Planner(fitted.net, PlanningRules()), 1)
     try:
         episodes = runner.run([EpisodeRequest(condition, None, noise=False) for condition in setting.heldout])
     finally:
@@ -47,8 +45,3 @@ def first_trials(seed: int, quick: bool) -> Mapping[str, Reading]:
         "held_at_limits": [c.name for c, e in zip(setting.heldout, episodes, strict=True) if e.counts.get("gate.changed")],
     }
     return {"mpc_first_trial_success": Reading(100.0 * sum(met) / targets, detail)}
-
-
-def planned(net: DynamicsNet, setting: Setting, request: EpisodeRequest) -> Act:
-    """The actions of one episode."""
-    return replanning(net, setting, request.condition)
