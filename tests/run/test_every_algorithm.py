@@ -1,5 +1,6 @@
 """What holds for every algorithm: two updates run through, and one that fails is said in the log, in the summary and in the report."""
 
+from dataclasses import replace
 from datetime import datetime
 from html import escape
 from typing import get_args
@@ -9,11 +10,10 @@ import pytest
 from fake_runner import FakeRunner  # tests/run/conftest.py puts this folder on the path
 
 from robot_learning.algorithms import dynamics
-from robot_learning.run import checkpoints, experiment, folder
+from robot_learning.run import checkpoints, experiment, folder, setting
 from robot_learning.run.algorithms import ALGORITHMS
 from robot_learning.run.config import available
 from robot_learning.run.experiment import IMITATION, LOCAL, Algorithm
-from robot_learning.run.setting import prepare
 from robot_learning.run.train import Trainer
 
 QUICK = ["conditions={train: 2, heldout: 0}", "rollouts=2", "evaluation={cameras: [], film: 0, every: 9}", "local.mixture_components=0"]
@@ -25,13 +25,18 @@ FAMILIES = sorted(set(LEARNED) - {"dagger", "plato", "nearest_neighbour"})  # wh
 EXPERIMENTS = {found.algorithm: found.name for found in map(experiment.load, reversed(available("experiments")))}
 
 
+@pytest.fixture(autouse=True)
+def short_episodes(monkeypatch):
+    monkeypatch.setattr(setting, "load_task", lambda name, load=setting.load_task: replace(load(name), horizon=20))
+
+
 def train(algorithm, where, settings=()):
     """A short training, with an update of everything that the algorithm learns; the run's folder and its summary."""
     count, teaching = {"steady_gps": (4, 2), "steady_local": (3, 2)}.get(algorithm, (3 if algorithm in IMITATION else 2, 1))
     extra = [*(POLICY if algorithm in WITH_POLICY else []), *([f"teaching={teaching}"] if algorithm in IMITATION else [])]
     chosen = experiment.load(EXPERIMENTS[algorithm], [*QUICK, f"iterations={count}", *extra, *settings])
     run = folder.create(chosen, where / "run", datetime(2030, 1, 2))
-    return run, Trainer(run, FakeRunner(prepare(chosen)), "process").train()
+    return run, Trainer(run, FakeRunner(setting.prepare(chosen)), "process").train()
 
 
 def test_every_algorithm_has_an_experiment():
@@ -44,7 +49,7 @@ def test_two_updates(algorithm, tmp_path):
     assert content["state"] == "finished"
     assert any(i["updates"] for i in content["iterations"])
     chosen = folder.read_experiment(run)
-    learner = ALGORITHMS[algorithm](chosen, prepare(chosen))
+    learner = ALGORITHMS[algorithm](chosen, setting.prepare(chosen))
     state = checkpoints.load(run, chosen.iterations, learner.kind).state
     assert all(np.all(np.isfinite(part)) for part in learner.controllers(state))
     if algorithm in WITH_POLICY:
