@@ -80,7 +80,8 @@ def learned(setting: Setting, planned: Array, episodes: Sequence[Episode], found
     """What the log says of one iteration: one episode and one solution for each condition, and which kept their controllers."""
     updates, notes = [], []
     for condition, cost, episode, solution, keep in zip(setting.train, planned, episodes, found, kept, strict=True):
-        updates.append(Update(condition.name, np.nan, np.nan, f"{'rejected: ' * keep}{solution.outcome[0]}"))
+        outcome = f"rejected: {solution.outcome[0]}; the controller from before was kept" if keep else solution.outcome[0]
+        updates.append(Update(condition.name, np.nan, np.nan, outcome))
         came = float(np.sum(episode.cost))
         if not np.isnan(cost) and not np.isclose(came, cost, rtol=SAME):
             changed = episode.counts.get("gate.changed", 0)
