@@ -4,8 +4,8 @@ The simulator has a state that can be set: joint positions and velocities, with 
 is a function: put the arm there, command u for one control step, look. What else the task's state holds, the tool's points, is a
 function of the joints alone: f sets it by kinematics, as the nodes do, and its derivatives are by the joints and actions only.
 
-The safety gate is not part of f: where it changes a command, an episode differs from the plan. Nor is the memory of the robot's velocity
-servo beyond one control step.
+The safety gate is not part of f: where it changes a command, and in trajectory mode, where it gives each motion two periods, an episode
+differs from the plan. Nor is what the robot's velocity servo and trajectories remember from one control step to the next.
 """
 
 import numpy as np
