@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import closing
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from robot_learning.algorithms import local_gps
@@ -10,12 +10,14 @@ from robot_learning.run import experiment
 from robot_learning.run.bench import gps_cartpole, gps_demonstration
 from robot_learning.run.bench.local_training import steps
 from robot_learning.run.bench.scripted import Script
+from robot_learning.run.bench.trial import trained
 from robot_learning.run.demonstrations import following
 from robot_learning.run.in_process import InProcess
 from robot_learning.run.setting import Setting, prepare
 
 Points = list[tuple[float, float]]
 PEG_ITERATIONS = 10
+PASSES = 6
 
 
 def peg_starts(seed: int) -> dict[str, Points]:
@@ -40,7 +42,15 @@ def _distances(chosen: experiment.Experiment, setting: Setting, start: Any, trie
         return [(tries + step.samples, 100.0 * median(o.distance for o in step.outcomes)) for step in training]
 
 
+def ilqr_costs(seed: int) -> dict[str, Points]:
+    """Mean cost of the noise-free episodes after each backward pass."""
+    content = trained("reach_ilqr", seed, ["ilqr.iterations=1", f"iterations={PASSES}"])
+    last = [o["cost"] for o in content["final"]["last"]]
+    costs = [*(list(i["costs"].values()) for i in content["iterations"]), last]
+    return {"controllers": [(passes, mean(found)) for passes, found in enumerate(costs)]}
+
+
 def cartpole(seed: int) -> Mapping[str, Points]:
     """Mean returns after each iteration, by thousands of steps."""
     detail = gps_cartpole.cartpole_return(seed, False)[gps_cartpole.CARTPOLE.name].detail
-    return {"global policy": [(step / 1000, mean) for step, mean in zip(detail["steps"], detail["returns"], strict=True)]}
+    return {"global policy": [(step / 1000, earned) for step, earned in zip(detail["steps"], detail["returns"], strict=True)]}

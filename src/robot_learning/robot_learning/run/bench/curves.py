@@ -120,15 +120,7 @@ CURVES = (
         y_from=0.01,
     ),
     _successes("mpc", "Planning at every step on one network: reach", PLANNING),
-    Curve(
-        "ilqr",
-        "iLQR on the simulator: reach",
-        "median distance, cm",
-        partial(learned, (Arm("noise-free controllers", "reach_ilqr", "local", settings=("iterations=6",)),), distance),
-        "episodes per condition",
-        log=True,
-        marks=(("success", 1.0),),
-    ),
+    Curve("ilqr", "iLQR on the simulator: reach", "cost of an episode", curve_sources.ilqr_costs, "backward passes"),
     Curve(
         "cartpole",
         "Published CartPole: the noise-free global policy",
