@@ -56,6 +56,13 @@ def test_in_lockstep_whatever_is_missing_is_named(begin, lost):
     assert log.missing(LAST).startswith(expected[topic])
 
 
+@pytest.mark.parametrize("lockstep", [True, False])
+def test_an_episode_that_ended_before_its_first_joint_state_misses_nothing(begin, lockstep):
+    log = begin(lockstep)
+    log.add("/about", b"\0\1\0\0\1\0\0\0\0", 5)
+    assert log.missing(0) == ""
+
+
 def test_in_lockstep_time_is_that_of_the_newest_joint_state(begin):
     log = begin()
     log.add("/about", b"\0\1\0\0\1\0\0\0\0", 123)  # before the first joint state

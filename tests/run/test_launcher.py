@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from robot_learning.core.errors import UsageError, WorkFailed
-from robot_learning.run import graphs
+from robot_learning.run import graphs, warden
 from robot_learning.run.graph import NodeSpec
 from robot_learning.run.launcher import Launcher
 
@@ -189,6 +189,12 @@ def test_when_the_watching_process_is_killed_the_nodes_go_too(logs: Path) -> Non
         wait_for(lambda: pids(logs) == [])
         with pytest.raises(WorkFailed, match="the process that watches the nodes died"):
             wait_for(lambda: graph.check() or False)
+
+
+@pytest.mark.parametrize("orders", [b"", b'[{"name": "go'])
+def test_a_launcher_that_ends_while_it_orders_leaves_a_warden_that_says_nothing(orders: bytes) -> None:
+    ended = subprocess.run([sys.executable, "-I", "-S", warden.__file__], input=orders, capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
 
 
 STARTER = """

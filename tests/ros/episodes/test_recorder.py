@@ -167,6 +167,14 @@ def test_a_robot_that_publishes_best_effort_is_recorded_too(start, client, tmp_p
     assert len(Bag(tmp_path / "bags" / "e1").raw(ROBOT.joint_states_topic)) == 2
 
 
+def test_an_episode_cancelled_before_its_first_joint_state_is_committed_at_once(start, client, tmp_path):
+    start()
+    client.publish_everything()
+    client.wait_until_prepared()
+    assert [answer.ok for answer in client.finished(0, "cancelled")] == [True]  # it never says "waiting for"
+    assert Bag(tmp_path / "bags" / "e1").ending == "cancelled"
+
+
 def test_wrong_requests_are_refused_in_one_line(start, client, tmp_path):
     start()
     client.publish_everything()

@@ -81,8 +81,8 @@ class EpisodeLog:
             self._sequence[topic] = sequence
 
     def missing(self, last_stamp_ns: int) -> str:
-        """What has not come yet of an episode whose last joint state has this stamp; empty if nothing."""
-        roles, newest = self._roles, max(self._states, default=-1)
+        """What has not come yet of an episode whose last joint state has this stamp (0: there was none); empty if nothing."""
+        roles, newest = self._roles, max(self._states, default=0)
         if newest < last_stamp_ns:
             return f"{roles.joint_states} of {last_stamp_ns / 1e9:.3f} s"
         if not self._lockstep:

@@ -14,6 +14,7 @@ from robot_learning.data import cdr
 from robot_learning.data.decode import object_topic
 from robot_learning.nodes.matching import ACTORS, LISTENERS, unread
 from robot_learning.nodes.messages import BadMessage, condition, set_counts, trajectory
+from robot_learning.nodes.only_robot import OnlyRobot
 from robot_learning.nodes.parameters import declare
 from robot_learning.nodes.qos import CONTROL_READER, LATCHED
 from robot_learning.nodes.simulated_topics import SimulatedTopics
@@ -35,6 +36,7 @@ class Simulator(GraphNode):
     def __init__(self) -> None:
         """Load the robot and offer its topics."""
         super().__init__("simulator")
+        only = OnlyRobot(self)
         parameters = declare(self, "robot", optional=("task", "clock", "cameras"))
         self._robot = load_robot(parameters.robot)
         self._lockstep = parameters.clock == "lockstep"
@@ -43,6 +45,7 @@ class Simulator(GraphNode):
         self._start_ns = 0  # in lockstep: the stamp of the episode's first joint state
         self._episode, self._running, self._steps, self._horizon, self._substeps = "", False, 0, 0, 0
         self._counts = {"simulator.commands": 0, "simulator.refused": 0}
+        only.begin(self._robot.joint_states_topic)
         self._topics = SimulatedTopics(self, self._robot, with_clock=self._lockstep)
         self._topics.objects(self._arm.objects())
         self._cameras = [name for name in parameters.cameras.split(",") if name]

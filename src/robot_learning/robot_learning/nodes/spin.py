@@ -43,7 +43,7 @@ class GraphNode(Node):
                 return callback(*arguments)
             except Exception as error:
                 self.failure = self.failure or error
-                return arguments[-1]  # a service must answer; its response says ok = false until it is set
+                return arguments[-1] if arguments else None  # a service must answer; its response says ok = false until it is set
 
         return call
 

@@ -1,6 +1,6 @@
 """Which ROS domain a graph runs on: one graph of ours per domain and user, held by a lock that ends with its process.
 
-Other ROS programs on a domain hold no lock and are not seen.
+Other ROS programs on a domain hold no lock; a robot among them is noticed by the node `simulator` (nodes/only_robot.py).
 """
 
 import fcntl

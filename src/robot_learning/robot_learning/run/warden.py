@@ -80,7 +80,10 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     commands = sys.stdin.fileno()
     with open(commands, "rb", buffering=0, closefd=False) as stream:  # unbuffered: what follows is for select
-        processes = start(json.loads(stream.readline()))
+        orders = stream.readline()
+    if not orders.endswith(b"\n"):
+        return  # the launcher ended before it had written all of them
+    processes = start(json.loads(orders))
     tell({"started": {name: process.pid for process, name in processes.items()}})
     while processes and commands not in wait_readable([commands, wake_read], None):
         os.read(wake_read, 4096)
