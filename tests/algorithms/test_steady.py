@@ -75,6 +75,35 @@ def test_in_the_end_the_kept_controllers_act():
     assert_array_equal(final.local.controllers.K[1], state.local.controllers.K[1])
 
 
+def at_target(kept, conditions):
+    """What was kept, with rollouts that end at the target in some conditions and nowhere near it in the others."""
+    states = kept.rollouts.states.copy()
+    states[..., -1, 6:9] = 1.0
+    states[conditions, :, -1, 6:9] = 0.0
+    return kept._replace(rollouts=Rollouts(states, kept.rollouts.actions))
+
+
+def test_a_controller_that_never_succeeds_begins_afresh_and_is_judged_by_nothing_before():
+    state, batch = tried(3)
+    state = state._replace(kept=at_target(state.kept, [0, 2]))
+    assert not np.any(steady_local.restart(state, first_controllers(), TASK, LOCAL, 4)[1])
+    after, again = steady_local.restart(state, first_controllers(), TASK, LOCAL, 3)
+    assert_array_equal(again, [False, True, False])
+    assert_array_equal(after.local.controllers.K[1], first_controllers().K[1])
+    assert_array_equal(after.local.controllers.k[[0, 2]], state.local.controllers.k[[0, 2]])
+    assert_array_equal(after.age, [3, 0, 3])
+    _, refused = steady_local.judge(after, spoiled(batch, [0, 1]), TASK, 1.0)
+    assert_array_equal(refused, [True, False, False])
+    then, report, _ = steady_local.update(after, batch, TASK, LOCAL, 1.0, 5)
+    assert report.step[1] == LOCAL.kl_step
+    assert_array_equal(then.age, [4, 1, 4])
+
+
+def test_before_anything_was_measured_nothing_begins_afresh():
+    state = steady_local.start(first_controllers(), LOCAL)
+    assert not np.any(steady_local.restart(state, first_controllers(), TASK, LOCAL, 0)[1])
+
+
 @pytest.mark.parametrize("cost", [np.nan, np.inf])
 def test_costs_that_are_not_finite_are_worse(cost):
     assert acceptance.clearly_worse(np.array([[1.0, cost]]), np.array([[2.0, 3.0]]), 1.0)[0]
@@ -92,6 +121,65 @@ def test_successes_count_before_cost():
     assert not acceptance.at_least_as_good(Score(3, 1.0), Score(4, 9.0))
     assert acceptance.at_least_as_good(Score(4, 1.0), Score(4, 1.0))
     assert not acceptance.at_least_as_good(Score(4, 1.1), Score(4, 1.0))
+
+
+def apart(state):
+    """How far (C,) the teachers on trial are from the network on the kept rollouts: mean squared difference of actions."""
+    states, (K, k, _) = state.teachers.kept.rollouts.states[..., :-1, :], state.teachers.local.controllers
+    actions = np.einsum("ctux,cntx->cntu", K, states) + k[:, None]
+    return np.mean((actions - steady_gps.policy(state).mean(states)) ** 2, axis=(1, 2, 3))
+
+
+def agreed(bond):
+    """The state after one iteration of agreement."""
+    teachers, batch = tried(2)
+    state = steady_gps.start(first_controllers(), CONFIG, 0)._replace(teachers=teachers)
+    tied = replace(CONFIG, rules=replace(CONFIG.rules, bond=bond))
+    return steady_gps.agree(state, batch, TASK, tied, 3)
+
+
+def test_the_tie_brings_teachers_and_network_together():
+    loose, report, fit, refused = agreed(0.0)
+    tied, *_ = agreed(10.0)
+    assert np.all(apart(tied) < 0.3 * apart(loose))
+    assert (len(report.outcome), fit.outcome, len(refused)) == (len(TARGETS), "fitted", len(TARGETS))
+    alone, *_ = steady_local.update(tried(2)[0], tried(2)[1], TASK, LOCAL, CONFIG.rules.errors, 3)
+    assert_allclose(loose.teachers.local.controllers.K, alone.local.controllers.K, rtol=1e-3, atol=1e-3)
+
+
+def test_tied_teachers_are_slower_if_speed_costs_more():
+    def speed(velocity):
+        teachers, batch = tried(2)
+        state = steady_gps.start(first_controllers(), CONFIG, 0)._replace(teachers=teachers)
+        rules = replace(CONFIG.rules, bond=0.0, velocity=velocity)
+        state, *_ = steady_gps.agree(state, batch, TASK, replace(CONFIG, rules=rules), 3)
+        return np.mean(rollouts(local(state.teachers.local.controllers), 5, 8).states[..., 3:6] ** 2, axis=(1, 2, 3))
+
+    assert np.all(speed(3.0) < 0.9 * speed(0.0))
+
+
+def test_a_tie_is_centred_on_what_the_network_does():
+    state, states = cloned(), cloned().teachers.kept.rollouts.states
+    bond = steady_gps.tie(steady_gps.policy(state), states, 2.0)
+    middle = np.mean(states[..., :-1, :], axis=1)
+    wanted = np.mean(steady_gps.policy(state).mean(states[..., :-1, :]), axis=1)
+    assert_allclose(np.einsum("ctux,ctx->ctu", bond.policy.K, middle) + bond.policy.k, wanted, atol=1e-9)
+    assert np.all(bond.weight == 2.0)
+
+
+def test_who_never_succeeds_teaches_nothing():
+    teachers, batch = tried(2)
+    start = steady_gps.start(first_controllers(), CONFIG, 0)
+    taught = []
+    for conditions in ([0, 1, 2], [0, 2], []):
+        kept = at_target(teachers.kept, conditions)
+        never = teachers._replace(kept=kept, age=np.zeros(3, dtype=int))
+        trial = at_target(kept._replace(rollouts=batch), conditions).rollouts
+        state, _, _ = steady_gps.clone(start._replace(teachers=never), trial, TASK, CONFIG, 3)
+        taught.append(np.concatenate([lesson.states for lesson in state.lessons]))
+    goals = [np.unique(np.round(x[:, 0] - x[:, 6], 6)) for x in taught]  # q − (q − target)
+    assert [len(found) for found in goals] == [3, 2, 3]
+    assert TARGETS[1, 0] not in goals[1]
 
 
 @cache
@@ -130,7 +218,7 @@ def test_a_policy_replaces_the_kept_one_only_if_its_rollouts_are_not_worse():
 def test_labels_are_believed_near_what_the_teacher_does_and_not_far_from_it():
     state = cloned()
     own = state.teachers.kept.rollouts.states
-    near, far = (steady_gps.lesson(state.teachers, states, 3.0) for states in (own, own + 10.0))
+    near, far = (steady_gps.lesson(state.teachers.kept, states, 3.0) for states in (own, own + 10.0))
     assert len(near.states) > 0.9 * own[..., :-1, 0].size
     assert len(far.states) == 0
     assert np.max(np.abs(near.actions)) < 10.0

@@ -1,11 +1,13 @@
 """Who acts, who is judged and what is said when controllers and policies are on trial, in a whole training of a fake arm."""
 
+import numpy as np
 import pytest
 from fake_runner import FakeRunner  # tests/run/conftest.py puts this folder on the path
 from numpy.testing import assert_array_equal
 
 from robot_learning.core.errors import UsageError
-from robot_learning.run import algorithms, experiment
+from robot_learning.run import algorithms, contact_learner, experiment
+from robot_learning.run.episodes import EpisodeRequest
 from robot_learning.run.setting import prepare
 
 QUICK = ["conditions.train=2", "rollouts=2", "local.mixture_components=0", "fit.steps=20"]
@@ -49,6 +51,46 @@ def test_teachers_act_first_then_the_policy_and_the_last_iteration_only_judges()
         assert report.policy["successes of the kept policy"] >= report.policy["successes on trial"]
 
 
+def test_after_a_while_alone_teachers_and_network_learn_together():
+    settings = ["iterations=5", "teaching=4", "steady.alone=2", "conditions.heldout=0", "hidden=[8]"]
+    _, states, requests, said = trained("peg_policy", settings)
+    assert [{r.controller is None for r in some} for some in requests] == [{False}] * 4 + [{True}]
+    assert ["error after the fit" in report.policy for report in said] == [False, False, True, True, False]
+    assert [len(report.updates) for report in said] == [2, 2, 2, 0, 0]
+    assert states[1].members is states[2].members
+    assert states[2].members is not states[3].members
+
+
+def test_tied_teachers_start_near_by_and_everybody_else_where_the_condition_says():
+    settings = ["iterations=4", "teaching=3", "steady.alone=1", "steady.jitter=0.2", "conditions.heldout=0", "hidden=[8]"]
+    _, _, requests, _ = trained("peg_policy", settings)
+    chosen = experiment.load("peg_policy", [*QUICK, *settings])
+    starts = {c.name: c.initial_positions for c in prepare(chosen).train}
+    away = [[np.abs(r.condition.initial_positions - starts[r.condition.name]) for r in some] for some in requests]
+    assert [np.max(some) > 0.0 for some in away] == [False, True, True, False]
+    assert 0.1 < np.max(away) <= 0.2
+    assert len({tuple(start) for some in away[1:3] for start in some}) == 8
+    assert all(np.array_equal(r.condition.target, s.condition.target) for r, s in zip(requests[0], requests[1], strict=True))
+
+
+def test_a_start_near_by_is_within_the_limits():
+    setting = prepare(experiment.load("peg_policy", QUICK))
+    low = np.array(setting.robot.limits.position_lower)
+    request = EpisodeRequest(setting.train[0]._replace(initial_positions=low), None, 5)
+    moved = contact_learner.scattered(setting, request, 0.1).condition.initial_positions
+    assert np.all(moved >= low)
+    assert np.any(moved == low)
+    assert np.any(moved > low)
+
+
+def test_a_controller_that_begins_afresh_is_named():
+    learner, states, _, said = trained("peg_steady", ["iterations=3", "steady.patience=2"])
+    texts = [[note for note in report.notes if "begins afresh" in note] for report in said]
+    assert [len(some) for some in texts] == [0, 2, 0]
+    assert texts[1][0].startswith("train-0: ")
+    assert_array_equal(learner.controllers(states[2]).K, learner.controllers(states[0]).K)
+
+
 def test_a_refusal_is_said():
     learner, states, requests, _ = trained("peg_policy", ["iterations=4", "teaching=2", "conditions.heldout=0", "hidden=[8]"])
     chosen = experiment.load("peg_policy", [*QUICK, "iterations=4", "teaching=2"])
@@ -60,5 +102,5 @@ def test_a_refusal_is_said():
 
 
 def test_the_teachers_have_to_leave_iterations_for_the_policy():
-    with pytest.raises(UsageError, match="teaching: 20; less than iterations"):
-        experiment.load("peg_policy", ["teaching=20"])
+    with pytest.raises(UsageError, match="teaching: 21; less than iterations"):
+        experiment.load("peg_policy", ["teaching=21"])

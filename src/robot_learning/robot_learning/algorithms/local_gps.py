@@ -148,7 +148,6 @@ def _learn_prior(memory: tuple[Rollouts, ...], last: priors.Learned, config: Loc
 
 def _next_steps(state: LocalState, costs: Array, config: LocalConfig) -> Array:
     """The KL steps (C,) after rollouts of mean cost `costs` (C,)."""
-    if np.any(np.isnan(state.cost)):
-        return state.step
     limits = step.StepRange(config.kl_step, config.kl_step_least, config.kl_step_most)
-    return step.adapt(state.step, state.predicted, state.cost - costs, limits)
+    adapted = step.adapt(state.step, state.predicted, state.cost - costs, limits)
+    return np.where(np.isnan(state.cost), state.step, adapted)

@@ -22,6 +22,8 @@ from robot_learning.run.seeds import derived
 from robot_learning.run.setting import Setting
 from robot_learning.tasks.description import Condition
 
+START = 1  # beside an episode's seed: of the draw of its start
+
 
 class SteadyLocal:
     """Local controllers alone, whose updates are taken back when they turn out clearly worse."""
@@ -53,8 +55,9 @@ class SteadyLocal:
         e, s = self._experiment, self._setting
         batch, seed = rollouts(episodes, len(s.train)), derived(e.seed, "update", iteration)
         state, report, refused = steady_local.update(state, batch, s.task, e.local, e.steady.errors, seed)
+        state, again = steady_local.restart(state, first_controllers(e, s), s.task, e.local, e.steady.patience)
         found = learned(s, report)
-        return state, found._replace(notes=(*found.notes, *refusals(s, refused)))
+        return state, found._replace(notes=(*found.notes, *refusals(s, refused), *restarts(s, again)))
 
     def controllers(self, state: SteadyState) -> LinearGaussian:
         """The controllers (C, T, …) on trial; in the end the kept ones."""
@@ -85,24 +88,30 @@ class SteadyGps:
 
     def requests(self, state: SteadyGpsState, iteration: int) -> list[EpisodeRequest]:
         """Exploration by the teachers while they learn, then by the policy."""
-        acting = state.teachers.local.controllers if iteration <= self._experiment.teaching else None
-        return exploration(self._experiment, self._setting, acting, iteration)
+        e = self._experiment
+        acting = state.teachers.local.controllers if iteration <= e.teaching else None
+        found = exploration(e, self._setting, acting, iteration)
+        return [scattered(self._setting, one, e.steady.jitter) for one in found] if e.steady.alone < iteration <= e.teaching else found
 
     def update(self, state: SteadyGpsState, episodes: Sequence[Episode], iteration: int) -> tuple[SteadyGpsState, Learned]:
         """The next teachers, their clone, or the next policy on trial; after the last episodes the kept one."""
         e, s = self._experiment, self._setting
         batch, seed = rollouts(episodes, len(s.train)), derived(e.seed, "update", iteration)
-        if iteration < e.teaching:
+        if iteration < min(e.teaching, e.steady.alone + 1):
             teachers, found = self._teaching.improved(state.teachers, episodes, iteration)
             return state._replace(teachers=teachers), found
+        if iteration < e.teaching:
+            state, report, fitted, refused = steady_gps.agree(state, batch, s.task, self._config, seed)
+            found = learned(s, report)
+            return state, found._replace(policy=errors(fitted), notes=(*found.notes, *refusals(s, refused), *fit_notes(fitted)))
         if iteration == e.teaching:
             state, fitted, refused = steady_gps.clone(state, batch, s.task, self._config, seed)
             return state, Learned((), errors(fitted), (*refusals(s, refused), *fit_notes(fitted)))
         if iteration == e.iterations:
-            state, report = steady_gps.settle(state, batch, s.task)
+            state, judged = steady_gps.settle(state, batch, s.task)
         else:
-            state, report = steady_gps.trial(state, batch, s.task, self._config, seed)
-        return state, trial_learned(report)
+            state, judged = steady_gps.trial(state, batch, s.task, self._config, seed)
+        return state, trial_learned(judged)
 
     def controllers(self, state: SteadyGpsState) -> LinearGaussian:
         """The teachers (C, T, …)."""
@@ -117,10 +126,24 @@ class SteadyGps:
         return None
 
 
+def scattered(setting: Setting, request: EpisodeRequest, jitter: float) -> EpisodeRequest:
+    """The same episode from a start near by: each joint up to `jitter` rad away, within the robot's limits."""
+    limits, start = setting.robot.limits, request.condition.initial_positions
+    away = np.random.default_rng([request.seed, START]).uniform(-jitter, jitter, len(start))
+    moved = np.clip(start + away, limits.position_lower, limits.position_upper)
+    return request._replace(condition=request.condition._replace(initial_positions=moved))
+
+
 def refusals(setting: Setting, refused: NDArray[np.bool_]) -> tuple[str, ...]:
     """What the log says of controllers that were taken back."""
     text = "the last update was rejected, its rollouts were clearly worse; the controller from before was kept, with half the step"
     return tuple(f"{condition.name}: {text}" for condition, out in zip(setting.train, refused, strict=True) if out)
+
+
+def restarts(setting: Setting, again: NDArray[np.bool_]) -> tuple[str, ...]:
+    """What the log says of controllers that begin afresh."""
+    text = "none of its rollouts succeeded for too long; it begins afresh"
+    return tuple(f"{condition.name}: {text}" for condition, out in zip(setting.train, again, strict=True) if out)
 
 
 def trial_learned(report: TrialReport) -> Learned:

@@ -186,6 +186,7 @@ def _check_positive(experiment: Experiment, where: str) -> None:
         "fit.steps": fit.steps,
         "fit.batch": fit.batch,
         "steady.members": experiment.steady.members,
+        "steady.patience": experiment.steady.patience,
         "ilqr.iterations": experiment.ilqr.iterations,
     }
     at_least_zero = {
@@ -197,6 +198,10 @@ def _check_positive(experiment: Experiment, where: str) -> None:
         "badmm.dual_step": badmm.dual_step,
         "plato.nearness": experiment.plato.nearness,
         "steady.errors": experiment.steady.errors,
+        "steady.alone": experiment.steady.alone,
+        "steady.bond": experiment.steady.bond,
+        "steady.velocity": experiment.steady.velocity,
+        "steady.jitter": experiment.steady.jitter,
     }
     for name, value in {**above, **at_least_one, **at_least_zero}.items():
         least = 1 if name in at_least_one else 0
