@@ -126,7 +126,8 @@ def test_wrong_shape_is_refused() -> None:
 def one_joint(tmp_path: Path, axis: str, kind: str = "revolute") -> Path:
     path = tmp_path / "one.urdf"
     path.write_text(
-        '<robot name="one"><link name="a"/><link name="b"/><link name="c"/>'
+        '<robot name="one"><link name="a"/>'
+        '<link name="b"><inertial><mass value="1"/><inertia ixx="1" iyy="1" izz="1"/></inertial></link><link name="c"/>'
         f'<joint name="j" type="{kind}"><origin xyz="1 2 3" rpy="0.1 0.2 0.3"/><parent link="a"/><child link="b"/>'
         f'<axis xyz="{axis}"/><limit lower="-1" upper="1" velocity="1" effort="1"/></joint>'
         '<joint name="tip" type="fixed"><origin xyz="0.3 0.2 0.1"/><parent link="b"/><child link="c"/></joint></robot>'

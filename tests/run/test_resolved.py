@@ -44,6 +44,7 @@ def share(tmp_path, monkeypatch):
     """A copy of config/ and urdf/ that is used instead."""
     for part in ("config", "urdf"):
         shutil.copytree(share_dir() / part, tmp_path / "share" / part, ignore=shutil.ignore_patterns("meshes"))
+    (tmp_path / "share" / "urdf" / "meshes").symlink_to(share_dir() / "urdf" / "meshes")
     for module in (config, robots):
         monkeypatch.setattr(module, "share_dir", lambda: tmp_path / "share")
     load_task.cache_clear()

@@ -112,11 +112,15 @@ def test_wrong_configuration_is_named(fr3: Robot, change: Any, message: str) -> 
     assert "\n" not in str(caught.value)
 
 
-def test_broken_urdf_is_named(fr3: Robot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("length", "message"),
+    [(1000, "not XML"), (-1, "link 'fr3_link0': visual: mesh 'meshes/franka/link0_white.obj': no such file")],
+)
+def test_broken_urdf_is_named(fr3: Robot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int, message: str) -> None:
     (tmp_path / "urdf").mkdir()
-    (tmp_path / "urdf" / "fr3.urdf").write_text((share_dir() / "urdf" / "fr3.urdf").read_text()[:1000])
+    (tmp_path / "urdf" / "fr3.urdf").write_text((share_dir() / "urdf" / "fr3.urdf").read_text()[:length])
     monkeypatch.setattr(robots, "share_dir", lambda: tmp_path)
-    with pytest.raises(UsageError, match=r"fr3.yaml: urdf: .*fr3.urdf: not XML"):
+    with pytest.raises(UsageError, match=rf"fr3.yaml: urdf: .*fr3.urdf: {message}"):
         checked(fr3, "fr3.yaml")
 
 

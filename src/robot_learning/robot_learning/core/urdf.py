@@ -9,16 +9,20 @@ import numpy as np
 from robot_learning.core.errors import UsageError
 from robot_learning.core.rotations import from_rpy, transform
 from robot_learning.core.types import Array
+from robot_learning.core.urdf_links import check_links
+from robot_learning.core.urdf_values import number, vector
 
 MAX_BYTES = 4_000_000
 NO_LIMIT = float("inf")
+KINDS = ("revolute", "continuous", "prismatic", "fixed", "floating", "planar")
+LIMITS = ("lower", "upper", "velocity", "effort")
 
 
 class Joint(NamedTuple):
-    """One joint; limits that the file leaves out are infinite."""
+    """One joint; limits that the file may leave out, and does, are infinite."""
 
     name: str
-    kind: str  # "revolute", "continuous", "prismatic", "fixed", …
+    kind: str  # one of KINDS
     parent: str  # link
     child: str  # link
     origin: Array  # (4, 4), of the child in the parent at position 0
@@ -70,7 +74,7 @@ def read_urdf(path: Path) -> Urdf:
     for child in children:
         if children.count(child) > 1:
             raise UsageError(f"{path}: link {child!r} has several parents; a tree is expected")
-    _check_masses(root, {joint.child for joint in joints.values() if joint.kind != "fixed"}, path)
+    check_links(root, {joint.child for joint in joints.values() if joint.kind != "fixed"}, path)
     return Urdf(path, links, joints)
 
 
@@ -93,42 +97,34 @@ def _parse(path: Path) -> ElementTree.Element:
 def _joint(element: ElementTree.Element, path: Path) -> Joint:
     name = element.get("name", "")
     where = f"{path}: joint {name!r}"
-    limit = element.find("limit")
-    lower = _number(limit, "lower", -NO_LIMIT, f"{where}: limit lower")
-    upper = _number(limit, "upper", NO_LIMIT, f"{where}: limit upper")
+    kind, limit = element.get("type", ""), element.find("limit")
+    if kind not in KINDS:
+        raise UsageError(f"{where}: type={kind!r}: one of {', '.join(KINDS)} is expected")
+    for attribute in LIMITS if kind in ("revolute", "prismatic") else ():
+        if limit is None or limit.get(attribute) is None:
+            raise UsageError(f"{where}: limit {attribute}: missing; a {kind} joint has {', '.join(LIMITS)}")
+    lower = number(limit, "lower", -NO_LIMIT, f"{where}: limit lower")
+    upper = number(limit, "upper", NO_LIMIT, f"{where}: limit upper")
     if lower > upper:
         raise UsageError(f"{where}: limit: lower {lower} above upper {upper}")
     origin = element.find("origin")
-    rotation = from_rpy(_vector(origin, "rpy", (0.0, 0.0, 0.0), where))
-    axis = _vector(element.find("axis"), "xyz", (1.0, 0.0, 0.0), where)
+    rotation = from_rpy(vector(origin, "rpy", (0.0, 0.0, 0.0), where))
+    axis = vector(element.find("axis"), "xyz", (1.0, 0.0, 0.0), where)
     length = np.linalg.norm(axis)
     if length < 1e-9:
         raise UsageError(f"{where}: axis: a vector other than zero is expected")
     return Joint(
         name=name,
-        kind=element.get("type", ""),
+        kind=kind,
         parent=_link(element, "parent", where),
         child=_link(element, "child", where),
-        origin=transform(rotation, _vector(origin, "xyz", (0.0, 0.0, 0.0), where)),
+        origin=transform(rotation, vector(origin, "xyz", (0.0, 0.0, 0.0), where)),
         axis=axis / length,
         lower=lower,
         upper=upper,
-        velocity=_number(limit, "velocity", NO_LIMIT, f"{where}: limit velocity"),
-        effort=_number(limit, "effort", NO_LIMIT, f"{where}: limit effort"),
+        velocity=number(limit, "velocity", NO_LIMIT, f"{where}: limit velocity"),
+        effort=number(limit, "effort", NO_LIMIT, f"{where}: limit effort"),
     )
-
-
-def _check_masses(root: ElementTree.Element, moved: set[str], path: Path) -> None:
-    """Masses and moments of inertia are finite and not negative; what a joint moves has some, as physics engines divide by them."""
-    for element in root.findall("link"):
-        name = element.get("name", "")
-        for tag, attributes in (("mass", ("value",)), ("inertia", ("ixx", "iyy", "izz"))):
-            found = element.find(f"inertial/{tag}")
-            for attribute in attributes if found is not None else ():
-                where = f"{path}: link {name!r}: {tag} {attribute}"
-                value = _number(found, attribute, 0.0, where)
-                if value < 0.0 or (value == 0.0 and name in moved):
-                    raise UsageError(f"{where}={value:g}: a number {'above 0' if name in moved else 'of 0 or above'} is expected")
 
 
 def _link(element: ElementTree.Element, tag: str, where: str) -> str:
@@ -136,29 +132,3 @@ def _link(element: ElementTree.Element, tag: str, where: str) -> str:
     if child is None or not child.get("link"):
         raise UsageError(f'{where}: <{tag} link="…"> is missing')
     return child.get("link", "")
-
-
-def _number(element: ElementTree.Element | None, attribute: str, default: float, where: str) -> float:
-    text = None if element is None else element.get(attribute)
-    if text is None:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not np.isfinite(value):
-        raise UsageError(f"{where}={text!r}: a finite number is expected")
-    return value
-
-
-def _vector(element: ElementTree.Element | None, attribute: str, default: tuple[float, ...], where: str) -> Array:
-    text = None if element is None else element.get(attribute)
-    if text is None:
-        return np.array(default)
-    try:
-        values = np.array([float(part) for part in text.split()])
-    except ValueError:
-        values = np.array([])
-    if values.shape != (3,) or not np.all(np.isfinite(values)):
-        raise UsageError(f"{where}: {attribute}={text!r}: three finite numbers are expected")
-    return values
