@@ -17,9 +17,10 @@ MAY_IMPORT = {
     "tasks": {"core", "robots.description"},
     "safety": {"core", "robots.description"},
     "robots": {"core", "tasks.description"},
+    "planning": {"core", "robots", "tasks.description"},
     "algorithms": CORE_AND_BELOW,
-    "run": {*CORE_AND_BELOW, "robots", "safety", "algorithms"},
-    "nodes": {*CORE_AND_BELOW, "robots", "safety", "algorithms", "run"},
+    "run": {*CORE_AND_BELOW, "robots", "safety", "planning", "algorithms"},
+    "nodes": {*CORE_AND_BELOW, "robots", "safety", "planning", "algorithms", "run"},
 }
 # The command line may start the learner, which is a node, in its own process; only when it is asked to.
 LAZY = {("run", "nodes.learner")}

@@ -17,9 +17,10 @@ from robot_learning.run import provenance
 from robot_learning.run.bench import curve_files, docs, results
 from robot_learning.run.bench.figure import FIRST_SEED, Benchmark, Measurement
 from robot_learning.run.bench.gps import GPS
+from robot_learning.run.bench.hardware import HARDWARE
 from robot_learning.run.bench.spine import SPINE
 
-BENCHMARKS = {benchmark.name: benchmark for benchmark in (SPINE, GPS)}
+BENCHMARKS = {benchmark.name: benchmark for benchmark in (SPINE, GPS, HARDWARE)}
 
 
 def run_bench(name: str, path: Path, quick: bool, seeds: int | None, only: str | None, seed: int | None) -> int:
