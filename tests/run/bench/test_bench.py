@@ -1,16 +1,18 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from robot_learning.algorithms import dynamics
+from robot_learning.core import gmm
 from robot_learning.core.errors import UsageError
 from robot_learning.core.paths import share_dir
 from robot_learning.core.types import Rollouts
 from robot_learning.run import provenance
-from robot_learning.run.bench import command, docs
+from robot_learning.run.bench import command, docs, spine_ros, spine_speed
 from robot_learning.run.bench.figure import Benchmark, Figure, Measurement, Reading
-from robot_learning.run.bench.spine_speed import over_time_and_conditions
+from robot_learning.run.bench.spine_speed import over_prepared_time, over_time_and_conditions
 
 MORE = Figure("more", "of 8", ">= 7", ">= 8", "more is better")
 LESS = Figure("less", "s", "<= 0.5", "<= 0.1", "less is better")
@@ -196,9 +198,60 @@ def test_the_page_shows_each_figure_with_its_commit(toy, tmp_path):
     assert "Not measured yet" in docs.page(tmp_path / "nothing", [benchmark])
 
 
+def test_a_number_of_the_detail_stands_beside_its_figure_once_it_is_measured(toy, tmp_path, monkeypatch):
+    benchmark, _ = toy
+    beside = MORE._replace(beside="extra")
+    monkeypatch.setitem(
+        command.BENCHMARKS, "toy", benchmark._replace(measurements=(benchmark.measurements[0]._replace(figures=(beside, LESS)),))
+    )
+    command.run_bench("toy", tmp_path / "toy.json", False, 2, None, None)
+    assert "- `more`: more is better (seed by seed 100, 101)\n" in docs.page(tmp_path, [command.BENCHMARKS["toy"]])
+    content = json.loads((tmp_path / "toy.json").read_text())
+    for row in content["figures"][0]["detail"]["per_seed"]:
+        del row["extra"]
+    (tmp_path / "toy.json").write_text(json.dumps(content))
+    assert "- `more`: more is better\n" in docs.page(tmp_path, [command.BENCHMARKS["toy"]])
+
+
 def test_loops_over_time_fit_the_same_steps():
     rng = np.random.default_rng(0)
     data = Rollouts(rng.normal(size=(2, 6, 4, 3)), rng.normal(size=(2, 6, 3, 2)))
     together, single = dynamics.fit(data, None), over_time_and_conditions(data, None)
     assert len(single) == 6
     assert single[4].F.shape == together.F[1:, 1:2].shape
+
+
+def test_the_loop_that_prepares_the_prior_once_fits_what_the_batch_fits():
+    rng = np.random.default_rng(1)
+    data = Rollouts(rng.normal(size=(2, 6, 4, 3)), rng.normal(size=(2, 6, 3, 2)))
+    prior = gmm.fit(dynamics.transitions(data).reshape(-1, 8), 2, 0).mixture
+    together = dynamics.fit(data, prior)
+    for t, step in enumerate(over_prepared_time(data, prior)):
+        for found, expected in zip(step, together, strict=True):
+            np.testing.assert_allclose(found, expected[:, t], rtol=1e-9, atol=1e-12)
+
+
+def test_the_speed_of_the_fit_is_told_against_both_loops_over_time(monkeypatch):
+    rng = np.random.default_rng(2)
+    data = Rollouts(rng.normal(size=(2, 6, 4, 3)), rng.normal(size=(2, 6, 3, 2)))
+    prior = gmm.fit(dynamics.transitions(data).reshape(-1, 8), 2, 0).mixture
+    found = SimpleNamespace(data=data, state=SimpleNamespace(prior=SimpleNamespace(mixture=prior)))
+    monkeypatch.setattr(spine_speed, "explored", lambda *_: found)
+    reading = spine_speed.fit_speedup(0, True)["fit_batched_speedup"]
+    seconds = reading.detail
+    assert reading.value == seconds["loop_cpu_s"] / seconds["batched_cpu_s"]
+    assert seconds["against_prepared_loop"] == seconds["prepared_loop_cpu_s"] / seconds["batched_cpu_s"]
+
+
+def test_the_ratio_of_one_graph_stands_beside_that_of_two(monkeypatch):
+    walls = {"process": 2.0, "ros": 5.0, "ros_one_graph": 8.0}
+
+    def trained(name, seed, settings, place):
+        way = "process" if place.through == "process" else "ros_one_graph" if place.graphs == 1 else "ros"
+        return {"wall_s": walls[way], "seconds": {}, "success": {"last": {}}}
+
+    monkeypatch.setattr(spine_ros, "no_ros", lambda: False)
+    monkeypatch.setattr(spine_ros, "trained", trained)
+    monkeypatch.setattr(spine_ros, "outcomes", lambda content: None)
+    reading = spine_ros.ros_against_process(0, True)["ros_wall_ratio"]
+    assert (reading.value, reading.detail["one_graph_ratio"]) == (2.5, 4.0)

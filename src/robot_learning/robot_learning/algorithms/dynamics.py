@@ -48,7 +48,7 @@ def fit(rollouts: Rollouts, prior: Prior | None, ridge: float = RIDGE) -> Dynami
 
 def fitted(rollouts: Rollouts, prior: Prior | None, ridge: float = RIDGE) -> Fitted:
     """As `fit`, and where data had to be repaired."""
-    dx, du = rollouts.states.shape[-1], rollouts.actions.shape[-1]
+    inputs = rollouts.states.shape[-1] + rollouts.actions.shape[-1]
     points = transitions(rollouts)
     dim = points.shape[-1]
     center, scale = gmm.scales(points.reshape(-1, dim))
@@ -57,12 +57,18 @@ def fitted(rollouts: Rollouts, prior: Prior | None, ridge: float = RIDGE) -> Fit
     known, strength = ((nothing for _ in z), 0.0) if prior is None else (prior.near(points, center, scale), STRENGTH)
     posteriors = (posterior(own, normal, strength, strength) for own, normal in zip(z, known, strict=True))
     # all steps of a condition at once, one condition at a time: the covariances of all of them would not stay in the cache
-    fits = [regression(own, dx + du, ridge) for own in posteriors]
+    fits = [regression(own, inputs, ridge) for own in posteriors]
     W, b, noise, repaired = (np.stack(parts) for parts in zip(*fits, strict=True))
-    into, out = scale[: dx + du], scale[dx + du :]
+    return Fitted(in_units(W, b, noise, center, scale), np.sum(repaired, axis=-1))
+
+
+def in_units(W: Array, b: Array, noise: Array, center: Array, scale: Array) -> Dynamics:
+    """Regressions of standardized points as dynamics; W (…, dx, dx + du), b (…, dx), noise (…, dx, dx), center and scale (2 dx + du,)."""
+    dz, dx = W.shape[-1], W.shape[-2]
+    into, out = scale[:dz], scale[dz:]
     F = W * (out[:, None] / into)
-    f = b * out + center[dx + du :] - F @ center[: dx + du]
-    return Fitted(Dynamics(F, f, (noise + LEAST_NOISE * np.eye(dx)) * (out[:, None] * out)), np.sum(repaired, axis=-1))
+    f = b * out + center[dz:] - F @ center[:dz]
+    return Dynamics(F, f, (noise + LEAST_NOISE * np.eye(dx)) * (out[:, None] * out))
 
 
 def initial_state(rollouts: Rollouts, least: float = 1e-6) -> StateGaussian:

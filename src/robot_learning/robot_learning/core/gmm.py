@@ -34,9 +34,52 @@ class Mixture(NamedTuple):
         For each condition of `points` (C, N, T, D), in turn, the moments (T, D), (T, D, D) of the mixture of (points − center) / scale,
         with the weights that the components have, on average, at a step's N points.
         """
-        mixture = standardized(self, center, scale)
-        shares = np.mean(responsibilities(self, np.swapaxes(points, 1, 2)), axis=-2)
-        return (moments(mixture, own) for own in shares)
+        prior = self.prepared(center, scale)
+        shares = np.mean(prior.responsibilities(np.swapaxes(points, 1, 2)), axis=-2)
+        return (prior.moments(own) for own in shares)
+
+    def prepared(self, center: Array, scale: Array) -> "Prepared":
+        """The mixture as a prior of (points − center) / scale."""
+        own_scale = np.sqrt(np.mean(np.diagonal(self.covariances, axis1=-2, axis2=-1), axis=0))
+        own_center = self.weights @ self.means
+        return Prepared(
+            own_center, own_scale, _densities(standardized(self, own_center, own_scale)), _spread(standardized(self, center, scale))
+        )
+
+
+class _Densities(NamedTuple):
+    """What it takes to evaluate the components' densities at points."""
+
+    constants: Array  # (K,), logarithms of the weights and of the densities at the means
+    roots: Array  # (K, D, D), float32: R with RᵀR = C⁻¹
+    shifts: Array  # (K, D), float32: R μ
+
+
+class _Spread(NamedTuple):
+    """The components' moments about the mean of the mixture."""
+
+    center: Array  # (D,), that mean
+    first: Array  # (K, D)
+    second: Array  # (K, D²)
+
+
+class Prepared(NamedTuple):
+    """A mixture as a prior, with all that does not depend on the points near which it is asked for."""
+
+    center: Array  # (D,), the mixture's own
+    scale: Array  # (D,), likewise
+    densities: _Densities  # in these units
+    spread: _Spread  # in the units that the prior is asked for
+
+    def responsibilities(self, points: Array) -> Array:
+        """How much of each point (…, D), in its own units, each component explains, (…, K); each row sums to 1."""
+        z = ((points - self.center) / self.scale).reshape(-1, points.shape[-1]).astype(np.float32)
+        shares, _ = _normalized(_log_joint(z, self.densities))
+        return shares.reshape(*points.shape[:-1], -1).astype(float)
+
+    def moments(self, shares: Array) -> Normal:
+        """Mean (…, D) and covariance (…, D, D), in standardized units, of the mixture with weights `shares` (…, K)."""
+        return _weighted(self.spread, shares)
 
 
 class Fit(NamedTuple):
@@ -67,7 +110,7 @@ def fit(points: Array, count: int, seed: int, start: Mixture | None = None, floo
     history: list[float] = []
     near = None
     for iteration in range(iterations):
-        log_joint = _log_joint(z, mixture, near if iteration % REFRESH else None)
+        log_joint = _log_joint(z, _densities(mixture), near if iteration % REFRESH else None)
         responsibilities, log_density = _normalized(log_joint)
         near = log_joint > log_density[:, None] - FAR
         history.append(float(np.mean(log_density)))
@@ -80,24 +123,27 @@ def fit(points: Array, count: int, seed: int, start: Mixture | None = None, floo
 
 def responsibilities(mixture: Mixture, points: Array) -> Array:
     """How much of each point (…, D) each component explains, (…, K); each row sums to 1."""
-    scale = np.sqrt(np.mean(np.diagonal(mixture.covariances, axis1=-2, axis2=-1), axis=0))
-    center = mixture.weights @ mixture.means
-    z = ((points - center) / scale).reshape(-1, points.shape[-1]).astype(np.float32)
-    shares, _ = _normalized(_log_joint(z, standardized(mixture, center, scale)))
-    return shares.reshape(*points.shape[:-1], -1).astype(float)
+    return mixture.prepared(np.zeros(points.shape[-1]), np.ones(points.shape[-1])).responsibilities(points)
 
 
 def moments(mixture: Mixture, shares: Array) -> Normal:
     """Mean (…, D) and covariance (…, D, D) of the mixture with weights `shares` (…, K)."""
-    count, dim = mixture.means.shape
-    flat = shares.reshape(-1, count)
+    return _weighted(_spread(mixture), shares)
+
+
+def _spread(mixture: Mixture) -> _Spread:
     center = mixture.weights @ mixture.means
     offset = mixture.means - center
-    second = mixture.covariances + offset[:, :, None] * offset[:, None, :]
-    mean = flat @ offset
-    covariance = (flat @ second.reshape(count, -1)).reshape(-1, dim, dim)
+    return _Spread(center, offset, (mixture.covariances + offset[:, :, None] * offset[:, None, :]).reshape(len(offset), -1))
+
+
+def _weighted(spread: _Spread, shares: Array) -> Normal:
+    count, dim = spread.first.shape
+    flat = shares.reshape(-1, count)
+    mean = flat @ spread.first
+    covariance = (flat @ spread.second).reshape(-1, dim, dim)
     covariance -= mean[:, :, None] * mean[:, None, :]
-    return Normal((mean + center).reshape(*shares.shape[:-1], dim), covariance.reshape(*shares.shape[:-1], dim, dim))
+    return Normal((mean + spread.center).reshape(*shares.shape[:-1], dim), covariance.reshape(*shares.shape[:-1], dim, dim))
 
 
 def standardized(mixture: Mixture, center: Array, scale: Array) -> Mixture:
@@ -105,18 +151,23 @@ def standardized(mixture: Mixture, center: Array, scale: Array) -> Mixture:
     return Mixture(mixture.weights, (mixture.means - center) / scale, mixture.covariances / (scale[:, None] * scale))
 
 
-def _log_joint(z: Array, mixture: Mixture, near: NDArray[np.bool_] | None = None) -> Array:
-    """The logarithm of (weight · density) of points (M, D) under each component: (M, K), float32; -inf where `near` (M, K) is False."""
-    dim = z.shape[1]
+def _densities(mixture: Mixture) -> _Densities:
+    dim = mixture.means.shape[1]
     R, _ = inverse_root(mixture.covariances)
     with np.errstate(divide="ignore"):
-        constant = np.log(mixture.weights) + np.sum(np.log(np.diagonal(R, axis1=-2, axis2=-1)), axis=-1) - 0.5 * dim * np.log(2 * np.pi)
-    result = np.full((len(z), len(constant)), -np.inf, dtype=np.float32)
-    for j, (root, mean) in enumerate(zip(R, mixture.means, strict=True)):
+        constants = np.log(mixture.weights) + np.sum(np.log(np.diagonal(R, axis1=-2, axis2=-1)), axis=-1) - 0.5 * dim * np.log(2 * np.pi)
+    shifts = np.stack([root @ mean for root, mean in zip(R, mixture.means, strict=True)])
+    return _Densities(constants, R.astype(np.float32), shifts.astype(np.float32))
+
+
+def _log_joint(z: Array, densities: _Densities, near: NDArray[np.bool_] | None = None) -> Array:
+    """The logarithm of (weight · density) of points (M, D) under each component: (M, K), float32; -inf where `near` (M, K) is False."""
+    result = np.full((len(z), len(densities.constants)), -np.inf, dtype=np.float32)
+    for j, (constant, root, shift) in enumerate(zip(*densities, strict=True)):
         mine = slice(None) if near is None else np.flatnonzero(near[:, j])
-        white = z[mine] @ root.T.astype(np.float32)
-        white -= (root @ mean).astype(np.float32)
-        result[mine, j] = constant[j] - 0.5 * np.einsum("md,md->m", white, white)
+        white = z[mine] @ root.T
+        white -= shift
+        result[mine, j] = constant - 0.5 * np.einsum("md,md->m", white, white)
     return result
 
 
@@ -166,7 +217,7 @@ def _revived(mixture: Mixture, z: Array, rng: np.random.Generator, floor: float)
     covariances += floor * np.eye(z.shape[1])
     if len(empty) == 0 or len(empty) == len(weights):
         return Mixture(weights, means, covariances) if len(empty) == 0 else _seeded(z, len(weights), rng, floor)
-    _, density = _normalized(_log_joint(z, Mixture(weights, means, covariances)))
+    _, density = _normalized(_log_joint(z, _densities(Mixture(weights, means, covariances))))
     means[empty] = z[np.argsort(density)[: len(empty)]]
     covariances[empty] = np.eye(z.shape[1]) / len(weights)
     weights[empty] = 1.0 / len(z)

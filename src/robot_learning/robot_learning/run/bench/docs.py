@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from robot_learning.run.bench.figure import Benchmark
+from robot_learning.run.bench.figure import Benchmark, Figure
 
 HEAD = """\
 # Benchmarks
@@ -42,7 +42,7 @@ def _section(benchmark: Benchmark, path: Path) -> str:
     lines += ["| figure | value | unit | bar | aim | met | commit |", "|---|---:|---|---|---|---|---|"]
     found = {figure["name"]: figure for figure in content["figures"]}
     lines += [_row(found.get(figure.name), figure.name, figure.unit, figure.bar, figure.aim) for figure in benchmark.figures()]
-    lines += ["", "What they mean:\n", *(f"- `{figure.name}`: {figure.what}" for figure in benchmark.figures()), ""]
+    lines += ["", "What they mean:\n", *(_meaning(figure, found.get(figure.name)) for figure in benchmark.figures()), ""]
     return "\n".join([*lines, _commands(benchmark)])
 
 
@@ -53,6 +53,12 @@ def _row(entry: dict[str, Any] | None, name: str, unit: str, bar: str, aim: str)
     met = {True: "yes", False: "**no**", None: f"– {entry.get('reason', '')}"}[entry["met"]]
     commit = f"{entry['commit'][:8]}{' + changes' if entry['dirty'] else ''}"
     return f"| {name} | {value} | {unit} | {bar} | {aim} | {met} | {commit} |"
+
+
+def _meaning(figure: Figure, entry: dict[str, Any] | None) -> str:
+    rows = entry["detail"]["per_seed"] if entry is not None and figure.beside else []
+    beside = ", ".join(f"{row[figure.beside]:.3g}" for row in rows if figure.beside in row)
+    return f"- `{figure.name}`: {figure.what}{f' (seed by seed {beside})' if beside else ''}"
 
 
 def _commands(benchmark: Benchmark) -> str:

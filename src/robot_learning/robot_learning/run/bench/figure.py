@@ -18,6 +18,7 @@ class Figure(NamedTuple):
     aim: str
     what: str  # for the documentation, in one line
     over: Literal["worst", "low"] = "worst"  # of the seeds: the worst reading, or the lower end of the 95 % interval of their mean
+    beside: str = ""  # a number of the detail that the documentation shows beside it
 
     @property
     def more_is_better(self) -> bool:

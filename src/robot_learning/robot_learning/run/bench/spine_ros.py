@@ -33,12 +33,12 @@ def ros_against_process(seed: int, quick: bool) -> Mapping[str, Reading]:
         for way, contents in found.items():
             contents.append(trained("reach_state", seed, settings, ways[way]))
     walls = {way: [content["wall_s"] for content in contents] for way, contents in found.items()}
-    ratio = sum(walls["ros"]) / sum(walls["process"])
+    ratio, one = (sum(walls[way]) / sum(walls["process"]) for way in ("ros", "ros_one_graph"))
     equal = all(outcomes(content) == outcomes(found["process"][0]) for contents in found.values() for content in contents)
     seconds = {way: contents[-1]["seconds"] for way, contents in found.items()}
     success = {way: contents[-1]["success"]["last"] for way, contents in found.items()}
     return {
-        "ros_wall_ratio": Reading(ratio, {"wall_s": walls, "seconds": seconds}),
+        "ros_wall_ratio": Reading(ratio, {"one_graph_ratio": one, "wall_s": walls, "seconds": seconds}),
         "ros_equals_inprocess": Reading(float(equal), {"success": success}),
     }
 
