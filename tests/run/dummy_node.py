@@ -13,6 +13,10 @@ if behaviour == "wrong_use":
     sys.exit(2)
 if behaviour != "silent":
     print("ready", flush=True)
+if behaviour == "second_thoughts":
+    time.sleep(0.2)
+    print("error: somebody else is here", file=sys.stderr)
+    sys.exit(2)
 print(f"domain {os.environ['ROS_DOMAIN_ID']}", flush=True)
 if behaviour == "crash":
     raise RuntimeError("the dummy broke")

@@ -1,6 +1,7 @@
 """The description of a graph, and what must hold before it starts."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,7 @@ def test_a_domain_that_is_none_is_refused(text: str, monkeypatch: pytest.MonkeyP
 
 def test_the_next_free_domain_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(domains, "SOCKETS", tmp_path / "none")
     with domains.hold(60, "one"):
         (held,) = domains.hold_free(1, 59, "two", among=(60, 61, 62))
         assert held.domain == 61
@@ -92,6 +94,19 @@ def test_the_next_free_domain_is_taken(tmp_path: Path, monkeypatch: pytest.Monke
         assert other.domain == 62
         for one in (held, other):
             one.lock.close()
+
+
+def test_a_domain_with_other_ros_programs_is_seen_and_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    if domains.inhabited(101):
+        pytest.skip("somebody uses ROS domain 101")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as participant:
+        participant.bind(("127.0.0.1", 7400 + 250 * 101 + 10))  # where the first participant of a domain listens
+        assert [domains.inhabited(domain) for domain in (100, 101)] == [False, True]
+        with pytest.raises(UsageError, match="no free ROS domain"):
+            domains.hold_free(1, 59, "two", among=(101,))
+    assert not domains.inhabited(101)
+    domains.hold_free(1, 59, "two", among=(101,))[0].lock.close()
 
 
 def test_a_domain_that_was_chosen_is_held_from_then_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from robot_learning.core.errors import UsageError, WorkFailed
-from robot_learning.run import graphs, warden
+from robot_learning.run import domains, graphs, preflight, warden
 from robot_learning.run.graph import NodeSpec
 from robot_learning.run.launcher import Launcher
 
@@ -59,6 +59,7 @@ def pids(logs: Path) -> list[int]:
 @pytest.fixture
 def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # locks of this test alone
+    monkeypatch.setattr(domains, "inhabited", lambda domain: False)
     folder = tmp_path / "run" / "logs"
     yield folder
     assert pids(folder) == []
@@ -153,8 +154,38 @@ def test_a_killed_node_is_named(logs: Path) -> None:
 
 
 def test_wrong_use_of_a_node_is_wrong_use(logs: Path) -> None:
-    with pytest.raises(UsageError, match=r"wrong_use_1 ended with exit code 2: error: robot 'fr4' is unknown"):
+    with pytest.raises(UsageError, match=r"^wrong_use_1: robot 'fr4' is unknown$"):
         launcher(logs, "good", "wrong_use").start()
+    assert not logs.parent.exists()
+
+
+def test_what_others_have_in_the_folder_stays_when_a_start_is_refused(logs: Path) -> None:
+    logs.parent.mkdir()
+    (logs.parent / "notes").touch()
+    with pytest.raises(UsageError):
+        launcher(logs, "wrong_use").start()
+    assert [path.name for path in logs.parent.iterdir()] == ["notes"]
+
+
+def test_where_others_are_a_node_has_time_for_second_thoughts(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domains, "inhabited", lambda domain: domain == DOMAIN)
+    with pytest.raises(UsageError, match=r"^second_thoughts_0: somebody else is here$"):
+        launcher(logs, "second_thoughts").start()
+
+
+def test_graphs_that_are_refused_say_so(logs: Path) -> None:
+    with pytest.raises(graphs.Refused, match="fr4"), graphs.running([launcher(logs, "wrong_use")]):
+        pytest.fail("they stand")
+
+
+def test_logs_that_cannot_be_written_are_wrong_use(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: True)  # as on a file system that only says so when it is written to
+    logs.parent.touch()
+    with pytest.raises(UsageError, match=rf"{logs}: .*a folder that can be written is expected"):
+        launcher(logs, "good").start()
+    monkeypatch.setattr(preflight, "check_disk", lambda _: None)
+    with pytest.raises(UsageError, match=rf"{logs}: Not a directory; a folder that can be written is expected"):
+        launcher(logs, "good").start()
 
 
 def test_the_end_of_a_node_that_is_not_essential_is_known_but_no_error(logs: Path) -> None:

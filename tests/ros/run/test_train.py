@@ -141,6 +141,24 @@ def test_a_busy_domain_is_one_line_and_exit_2(domain, tmp_path):
     assert "Traceback" not in out
 
 
+def test_a_robot_that_nobody_of_us_started_is_one_line_and_exit_2_and_leaves_nothing(domain, tmp_path):
+    words = [sys.executable, "-m", "robot_learning.nodes.simulator", "--ros-args", "-p", "robot:=fr3", "-p", "clock:=lockstep"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as foreign:
+        until(foreign, "ready")
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        up = subprocess.run([*CLI, "up", "sim"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        with start(tmp_path / "run") as training:
+            told = training.stdout.read()
+        assert foreign.poll() is None
+        foreign.terminate()
+    for code, out in ((up.returncode, up.stdout), (training.returncode, told)):
+        assert code == 2, out
+        assert f"ROS domain {domain} is busy" in out
+        assert len(out.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir() if path.name != "runs"] == []
+    assert list(tmp_path.glob("runs/*")) == []
+
+
 def test_up_stays_until_ctrl_c(domain, tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     words = [*CLI, "up", "sim", "robot:=ur5e"]

@@ -20,6 +20,7 @@ from robot_learning.data.definitions import definition, type_hash
 
 CHUNK_BYTES = 60_000  # a chunk ends with the message that passes this; the aim is at most 64 KiB
 EPISODE_RECORD, COMPLETE_RECORD = "robot_learning_episode", "robot_learning_complete"
+PARTIAL = ".partial"
 _FOREVER = {"sec": 9223372036, "nsec": 854775807}
 
 
@@ -76,7 +77,7 @@ class BagWriter:
     def __init__(self, bags: Path, episode: str, about: Mapping[str, str], fsync: bool = True) -> None:
         """Opens <bags>/<episode>.partial; `about` is kept in the bag. WorkFailed if the episode exists or the disk is nearly full."""
         self.final = bags / checked_name(episode, "episode")
-        self.partial = bags / f"{episode}.partial"
+        self.partial = bags / f"{episode}{PARTIAL}"
         self.fsync = fsync
         self.failure: WorkFailed | None = None  # the first error while writing; all that came later was dropped
         self._topics: dict[str, _Topic] = {}
@@ -191,6 +192,11 @@ class BagWriter:
         except (OSError, ValueError) as error:  # ValueError: the file is closed
             cause = error if isinstance(error, OSError) else OSError(str(error))
             self.failure = work_failed(self.partial, cause)
+
+
+def unfinished(bags: Path) -> list[Path]:
+    """The recordings in a folder that did not end, or not yet."""
+    return sorted(bags.glob(f"*{PARTIAL}"))
 
 
 def complete_hash(before: Any, entries: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
 
 from robot_learning.core.errors import UsageError, WorkFailed
 from robot_learning.core.paths import checked_name
-from robot_learning.data.bag_writer import BagWriter
+from robot_learning.data.bag_writer import BagWriter, unfinished
 from robot_learning.data.definitions import definition
 from robot_learning.data.episode_log import EpisodeLog, Roles
 from robot_learning.nodes import messages, parameters
@@ -57,7 +57,7 @@ class Recorder(GraphNode):
             definition(topic.type_name)  # the first time takes 0.1 s
         self.create_service(PrepareEpisode, "/recorder/prepare", self._on_prepare)
         self.create_service(FinishEpisode, "/recorder/finish", self._on_finish)
-        left = sorted(self._bags.glob("*.partial"))
+        left = unfinished(self._bags)
         if left:
             self.get_logger().warning(f"{len(left)} recordings in {self._bags} did not end, such as {left[-1].name}")
 

@@ -145,7 +145,7 @@ def _disk() -> Row:
     folder = Path.cwd()
     try:
         preflight.check_disk(folder / "runs")
-    except WorkFailed as error:
+    except (UsageError, WorkFailed) as error:
         return Row("disk", WRONG, str(error), "nothing can be recorded")
     return Row("disk", OK, f"{preflight.free_mib(folder) / 1024:.1f} GiB free in {folder}")
 

@@ -18,6 +18,8 @@ DOMAINS = range(102)
 PRIVATE = range(80, 100)  # for graphs that only their starter talks to
 PATIENCE_S = 0.3  # who only looks whether a domain is free holds it for a moment
 LOOK_S = 0.02
+FIRST_PORT, PORTS = 7400, 250  # of the UDP ports of domain 0, and how many each domain has (RTPS 2.2, 9.6.1.1)
+SOCKETS = Path("/proc/net/udp")
 
 
 class Held(NamedTuple):
@@ -46,16 +48,26 @@ def hold(domain: int, purpose: str) -> IO[str]:
 
 
 def hold_free(count: int, but: int, purpose: str, among: Iterable[int] = PRIVATE) -> list[Held]:
-    """So many domains that no graph had, held from now on; `but` is not one of them."""
+    """So many domains that no graph had and where no ROS program is, held from now on; `but` is not one of them."""
     found: list[Held] = []
     for domain in among:
-        if len(found) < count and domain != but and not isinstance(lock := _lock(domain, purpose), str):
+        if len(found) < count and domain != but and not inhabited(domain) and not isinstance(lock := _lock(domain, purpose), str):
             found.append(Held(domain, lock))
     if len(found) < count:
         for held in found:
             held.lock.close()
         raise UsageError(f"no free ROS domain in {among}; stop what runs there")
     return found
+
+
+def inhabited(domain: int) -> bool:
+    """Whether any ROS program of this computer, whoever started it, is on a domain: as far as its sockets show."""
+    mine = range(FIRST_PORT + PORTS * domain, FIRST_PORT + PORTS * (domain + 1))
+    try:
+        lines = SOCKETS.read_text(encoding="ascii").splitlines()[1:]
+    except OSError:
+        return False
+    return any(int(line.split()[1].rpartition(":")[2], 16) in mine for line in lines)
 
 
 def _lock(domain: int, purpose: str) -> IO[str] | str:

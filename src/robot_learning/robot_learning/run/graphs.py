@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from robot_learning.core.errors import WorkFailed
+from robot_learning.core.errors import UsageError, WorkFailed
 from robot_learning.run import domains, preflight
 from robot_learning.run.graph import NodeSpec
 from robot_learning.run.interrupts import deferred
@@ -17,6 +17,10 @@ from robot_learning.run.launcher import Launcher
 STOP_S = 2.0  # from the order to stop to SIGKILL for whatever is left, learner and nodes alike
 ALONE_S = 1.0  # of it: the learner has its graphs still, and can cancel the episodes and let the bags be closed
 BY_DEFAULT = 2  # where there are as many cores: one graph alone keeps little more than one of them busy
+
+
+class Refused(UsageError):
+    """A graph could not start as it was asked for; nothing ran in it."""
 
 
 def chosen_count(asked: int | None, processes: int) -> int:
@@ -52,19 +56,26 @@ def shares(cores: Sequence[int], count: int) -> list[Sequence[int]]:
 
 @contextmanager
 def running(launchers: Sequence[Launcher]) -> Iterator[None]:
-    """All graphs started and ready; whatever happens, nothing of them is left at the end."""
+    """All graphs started and ready, or Refused; whatever happens, nothing of them is left at the end."""
     with ExitStack() as stack:
         for launcher in launchers:
             stack.callback(launcher.stop)
         try:
-            for launcher in launchers:
-                launcher.begin()
-            for launcher in launchers:
-                launcher.wait_ready()
+            _start(launchers)
             yield
         finally:
             for launcher in launchers:
                 launcher.order_stop()  # so that they end at the same time
+
+
+def _start(launchers: Sequence[Launcher]) -> None:
+    try:
+        for launcher in launchers:
+            launcher.begin()
+        for launcher in launchers:
+            launcher.wait_ready()
+    except UsageError as error:
+        raise Refused(str(error)) from None
 
 
 def end(learner: "subprocess.Popen[bytes]", launchers: Sequence[Launcher]) -> None:

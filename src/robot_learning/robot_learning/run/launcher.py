@@ -6,6 +6,7 @@ The processes are children of a small one of their own (run/warden.py), which en
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from robot_learning.run.surroundings import surroundings
 
 READY = b"ready"  # the line that a node prints when it stands
 READY_TIMEOUT_S = 60.0
+SETTLE_S = 1.5  # for nodes to find who else is on an inhabited domain, and to refuse
 REAP_S = 0.4  # for the warden to end after the last SIGKILL
 
 
@@ -63,7 +65,9 @@ class Launcher:
         self.environment = surroundings(self.domain, self.logs / "ros")
         self.ended: dict[str, int] = {}  # exit codes of nodes that ended, negative: the signal
         self._warden: subprocess.Popen[bytes] | None = None
+        self._inhabited = False  # others were on the domain when it started
         self._unread = b""
+        self._made: list[Path] = []  # folders for the logs, deepest first
         self._stopped_by = 0.0  # once that was ordered, monotonic seconds
 
     def __enter__(self) -> Self:
@@ -76,12 +80,14 @@ class Launcher:
         self.stop()
 
     def start(self, timeout_s: float = READY_TIMEOUT_S) -> None:
-        """Checks, starts all nodes and waits until each is ready; on any error nothing is left running."""
+        """Checks, starts all nodes and waits until each is ready; on any error nothing is left running, and no logs of wrong use."""
         try:
             self.begin()
             self.wait_ready(timeout_s)
-        except BaseException:  # also Ctrl-C
+        except BaseException as error:  # also Ctrl-C
             self.stop()
+            if isinstance(error, UsageError):
+                self._withdraw()
             raise
 
     def begin(self) -> None:
@@ -89,6 +95,7 @@ class Launcher:
         self.examine()
         if self._lock is None:
             self._lock = domains.hold(self.domain, self._purpose)
+        self._inhabited = domains.inhabited(self.domain)
         self._start_warden(self._lock)
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
@@ -100,6 +107,10 @@ class Launcher:
             if time.monotonic() > deadline:
                 name = waiting[0].name
                 raise WorkFailed(f"{name} is not ready after {timeout_s:g} s: {last_line(self.log(name))} ({self.log(name)})")
+            self._read_warden(0.01)
+        settled = time.monotonic() + SETTLE_S
+        while self._inhabited and time.monotonic() < settled:
+            self.check()
             self._read_warden(0.01)
 
     def examine(self) -> None:
@@ -117,9 +128,10 @@ class Launcher:
         self._read_warden()
         for spec in self.specs:
             if spec.essential and spec.name in self.ended:
-                code = self.ended[spec.name]
-                line = f"{spec.name} {_how(code)}: {last_line(self.log(spec.name))} ({self.log(spec.name)})"
-                raise UsageError(line) if code == 2 else WorkFailed(line)
+                code, said = self.ended[spec.name], last_line(self.log(spec.name))
+                if code == 2:  # what it said is for the user, and all there is to know
+                    raise UsageError(f"{spec.name}: {said.removeprefix('error: ')}")
+                raise WorkFailed(f"{spec.name} {_how(code)}: {said} ({self.log(spec.name)})")
 
     def order_stop(self, grace_s: float = warden.GRACE_S) -> None:
         """SIGINT to all nodes, SIGKILL after `grace_s`; `stop` waits for it. A second call does nothing."""
@@ -154,7 +166,11 @@ class Launcher:
         return f"the graph of {self.logs.parent}"
 
     def _start_warden(self, lock: IO[str]) -> None:
-        (self.logs / "ros").mkdir(parents=True, exist_ok=True)
+        self._made = [folder for folder in (self.logs, *self.logs.parents) if not folder.exists()]
+        try:
+            (self.logs / "ros").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{self.logs}: {error.strerror}; a folder that can be written is expected") from None
         orders = [{"name": spec.name, "command": self._command(spec), "log": str(self.log(spec.name))} for spec in self.specs]
         self._warden = subprocess.Popen(
             [sys.executable, "-I", "-S", warden.__file__],
@@ -200,6 +216,15 @@ class Launcher:
             self._read_warden()
         if process.stdout is not None:
             process.stdout.close()
+
+    def _withdraw(self) -> None:
+        """Removes the logs and the folders that were made for them."""
+        with suppress(OSError):
+            for folder in self._made:
+                if folder == self.logs:
+                    shutil.rmtree(folder)
+                else:
+                    folder.rmdir()
 
     def _release(self) -> None:
         if self._lock is not None:

@@ -59,10 +59,10 @@ def check_shared_memory(processes: int, folder: Path = SHARED_MEMORY) -> None:
 
 
 def check_disk(folder: Path, floor_mib: int = DISK_FLOOR_MIB) -> None:
-    """The file system of `folder`, which need not exist yet, has room for logs and bags."""
+    """The file system of `folder`, which need not exist yet, has room for logs and bags; UsageError if it cannot be written."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not os.access(existing, os.W_OK):
-        raise WorkFailed(f"{folder}: {existing} is not writable")
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise UsageError(f"{folder}: {existing} is not writable; a folder that can be written is expected")
     free = free_mib(existing)
     if free < floor_mib:
         raise WorkFailed(f"{folder}: disk full: {free} MiB free, {floor_mib} MiB are needed at least")

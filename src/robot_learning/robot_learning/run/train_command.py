@@ -1,6 +1,7 @@
 """`robot-learning train`: make or find the run folder, train in it, and say how it ended."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from robot_learning.core.errors import WorkFailed
-from robot_learning.run import checkpoints, experiment, folder, graphs, report, summary
+from robot_learning.data.bag_writer import unfinished
+from robot_learning.run import checkpoints, demonstrations, experiment, folder, graphs, report, resolved, summary
 from robot_learning.run.experiment import Experiment
 from robot_learning.run.explain import explain
 from robot_learning.run.graph import NodeSpec, graph
@@ -57,6 +59,8 @@ def go_on(run: Path, settings: Sequence[str], remaps: Sequence[str], place: Wher
         restored(run, number, ALGORITHMS[chosen.algorithm].kind)
     examine(chosen, run, place)
     folder.change(run, chosen)
+    if left := remove_unfinished(run):
+        print(f"removed {left} recordings of episodes that did not end")
     return run
 
 
@@ -71,21 +75,26 @@ def examine(chosen: Experiment, run_folder: Path, place: Where) -> None:
 def run(run_folder: Path, place: Where) -> int:
     """Train in a run folder; returns 0, or 1 if the task was not learned."""
     terminate_like_interrupt()
+    fresh = {path.name for path in run_folder.iterdir()} <= {folder.CONFIG, resolved.NAME, demonstrations.FOLDER}
     try:
         record_start(run_folder, place.through)
-        print(f"run folder: {shown(run_folder)}", flush=True)
         if place.through == "process":
             in_this_process(run_folder)
         else:
             through_ros(run_folder, place)
     except KeyboardInterrupt:
         with deferred():
-            record_interrupt(run_folder, place.through)
+            with suppress(WorkFailed):  # of a full disk
+                record_interrupt(run_folder, place.through)
             with suppress(OSError):  # the terminal may be gone
                 print(f"interrupted; go on with: robot-learning train --resume {shown(run_folder)}", flush=True)
         raise
+    except graphs.Refused:
+        if fresh:  # what is in it was made for this run, and nothing ran
+            shutil.rmtree(run_folder, ignore_errors=True)
+        raise
     except Exception as error:
-        record_failure(run_folder, error)
+        record_at_last(run_folder, explain(error))
         raise
     content = summary.load(run_folder)
     for kind, ratio in content["success"]["last"].items():
@@ -100,6 +109,7 @@ def in_this_process(run_folder: Path) -> None:
     from robot_learning.run.setting import prepare
     from robot_learning.run.train import Trainer
 
+    announce(run_folder)
     s = prepare(folder.read_experiment(run_folder))
     runner = InProcess(s.robot, s.chain, s.urdf, s.task, s.mode)
     try:
@@ -113,6 +123,7 @@ def through_ros(run_folder: Path, place: Where) -> None:
     chosen = folder.read_experiment(run_folder)
     launchers = graphs.launchers(nodes_of(chosen, run_folder), run_folder / "logs", place.domain, place.graphs)
     with graphs.running(launchers):
+        announce(run_folder)
         process = start_learner(specs_of(chosen, run_folder, launchers[1:])[-1], launchers[0].environment)
         try:
             while process.poll() is None:
@@ -155,10 +166,11 @@ def record_start(run_folder: Path, through: str) -> None:
 
 
 def record_end(run_folder: Path, state: str, why: str) -> None:
-    """Say in summary and report what stopped the run."""
-    if summary.started(run_folder):
-        summary.restate(run_folder, state, why)
-        report.write(run_folder)
+    """Say in summary and report what stopped the run; a disk that does not take that is not the news."""
+    with suppress(WorkFailed):
+        if summary.started(run_folder):
+            summary.restate(run_folder, state, why)
+            report.write(run_folder)
 
 
 def record_interrupt(run_folder: Path, through: str) -> None:
@@ -177,6 +189,23 @@ def record_failure(run_folder: Path, error: Exception) -> None:
             record_end(run_folder, "failed", explain(error))
 
 
+def record_at_last(run_folder: Path, why: str) -> None:
+    """The same once nothing runs any more: on a full disk, recordings that did not end make room for the summary."""
+    with suppress(Exception), deferred():
+        if summary.load(run_folder)["state"] == "running":
+            record_end(run_folder, "failed", why)
+        if summary.load(run_folder)["state"] == "running" and remove_unfinished(run_folder):
+            record_end(run_folder, "failed", why)
+
+
+def remove_unfinished(run_folder: Path) -> int:
+    """Remove what recorders that are gone left half-written; returns how many episodes that are."""
+    left = unfinished(run_folder / "bags")
+    for path in left:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(left)
+
+
 def verdict(run_folder: Path, code: int) -> None:
     """The learner said why on this terminal already; here its exit code is handed on, and a death that it could not tell of."""
     if code in (130, -signal.SIGINT):
@@ -184,11 +213,15 @@ def verdict(run_folder: Path, code: int) -> None:
     if code == 0:
         return
     why = f"the learner was killed by {signal.Signals(-code).name}" if code < 0 else f"the learner ended with exit code {code}"
-    if summary.started(run_folder) and summary.load(run_folder)["state"] == "running":
-        record_end(run_folder, "failed", why)
+    record_at_last(run_folder, why)
     if code < 0:
         raise WorkFailed(why)
     sys.exit(code)
+
+
+def announce(run_folder: Path) -> None:
+    """Tell where the run is, once it can begin."""
+    print(f"run folder: {shown(run_folder)}", flush=True)
 
 
 def shown(path: Path) -> str:
