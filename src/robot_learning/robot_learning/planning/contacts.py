@@ -40,11 +40,24 @@ class Contacts:
     not move is not checked against the surroundings, nor is the first link against the table, on which it only turns about its axis.
     """
 
-    def __init__(self, robot: Robot, urdf_path: Path, task: TaskConfig | None, condition: Condition | None, margins: Margins) -> None:
-        """Without a condition there is only the table, and the robot holds what the task wants."""
+    def __init__(
+        self,
+        robot: Robot,
+        urdf_path: Path,
+        task: TaskConfig | None,
+        condition: Condition | None,
+        margins: Margins,
+        held_passes: bool = False,
+    ) -> None:
+        """Without a condition there is only the table, and the robot holds what the task wants.
+
+        `held_passes`: what it holds is not checked against the surroundings, since it is where it may touch them.
+        """
         client = self._client = pybullet.connect(pybullet.DIRECT)
         block = block_of(task, condition) if condition is not None else None
-        self.text = prepared_urdf(urdf_path, robot, held(task, block or (task.block if task is not None else None)))
+        rod = held(task, block or (task.block if task is not None else None))
+        self.held = None if rod is None else rod.link
+        self.text = prepared_urdf(urdf_path, robot, rod)
         with as_file(self.text) as path:
             self.urdf: Urdf = read_urdf(path)
             self.chain = Chain.from_urdf(path, robot.base_link, robot.tool_link, robot.joints)
@@ -58,6 +71,8 @@ class Contacts:
         self._bodies = [self._load(self.text, robot, margins.surroundings, 0)]
         self._bodies.append(self._load(self.text, robot, margins.itself / 2.0, pybullet.URDF_USE_SELF_COLLISION))
         self.passed = {(self._names[self._joints[0]], self.scene.names[self.scene.table])}
+        if held_passes and self.held is not None:
+            self.passed |= {(self.held, name) for name in self.scene.names.values()}
         self._filter()
 
     def touching(self, positions: Array) -> tuple[str, str] | None:
@@ -111,11 +126,13 @@ class Contacts:
         frame = link_frames(self.urdf, self.chain)
         for link, name in self._names.items():
             mask = AGAINST_SCENE if frame[name][0] > 0 else 0
+            for body, what in self.scene.names.items():
+                if (name, what) in self.passed:
+                    pybullet.setCollisionFilterPair(outer, body, link, -1, 0, physicsClientId=client)
             pybullet.setCollisionFilterGroupMask(outer, link, mask, mask, physicsClientId=client)
             pybullet.setCollisionFilterGroupMask(inner, link, AGAINST_ITSELF, AGAINST_ITSELF, physicsClientId=client)
         for body in self.scene.names:
             pybullet.setCollisionFilterGroupMask(body, -1, AGAINST_SCENE, AGAINST_SCENE, physicsClientId=client)
-        pybullet.setCollisionFilterPair(outer, self.scene.table, self._joints[0], -1, 0, physicsClientId=client)
         for link, other in combinations(sorted(self._names), 2):
             if frozenset((self._names[link], self._names[other])) in self.allowed:
                 pybullet.setCollisionFilterPair(inner, inner, link, other, 0, physicsClientId=client)

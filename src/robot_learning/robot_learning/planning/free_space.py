@@ -30,13 +30,18 @@ class FreeSpace:
         task: TaskConfig | None = None,
         condition: Condition | None = None,
         margins: Margins | None = None,
+        held_passes: bool = False,
     ) -> None:
-        """Load the scene; UsageError if the robot's URDF has shapes that planning does not know."""
+        """Load the scene; UsageError if the robot's URDF has shapes that planning does not know.
+
+        `held_passes`: what the robot holds is not checked against the surroundings.
+        """
         kept = Margins() if margins is None else margins
-        self._contacts = here = Contacts(robot, urdf_path, task, condition, kept)
+        self._contacts = here = Contacts(robot, urdf_path, task, condition, kept, held_passes)
         self._clearance = Clearance(here.chain, capsules(here.text, here.urdf, here.chain), here.allowed, here.boxes(), here.passed)
         self._half = np.array(kept) / 2.0
         self.allowed = frozenset(here.allowed)  # pairs of links that may touch
+        self.held = here.held  # the link of what is in the hand, if there is something
 
     def touching(self, positions: Array) -> tuple[str, str] | None:
         """Two things that are closer than the margins at joint positions (n,) in rad, a link first; None if the state is free."""
