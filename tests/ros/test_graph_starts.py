@@ -1,5 +1,7 @@
 """The graphs as they are started by the command line: all nodes get ready with their parameters, and all end in time."""
 
+import os
+import re
 import time
 from pathlib import Path
 
@@ -8,8 +10,8 @@ import pytest
 from robot_learning.core.errors import UsageError
 from robot_learning.run.graph import GRAPHS, graph
 from robot_learning.run.launcher import Launcher
-
-SHARED_MEMORY = Path("/dev/shm")
+from robot_learning.run.shared_memory import FOLDER as SHARED_MEMORY
+from robot_learning.run.shared_memory import abandoned
 
 
 @pytest.mark.parametrize("clock", ["lockstep", "realtime"])
@@ -23,6 +25,32 @@ def test_every_node_gets_ready_and_ends_in_time(kind: str, clock: str, domain: i
         assert time.monotonic() - start < 3.0
     assert set(running.ended.values()) == {0}
     assert len(running.ended) == len(specs)
+
+
+def segments(launcher: Launcher) -> set[str]:
+    """The shared memory that the nodes of a graph have made, as the kernel knows it."""
+    found: set[str] = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(launcher.logs) in (process / "environ").read_text(errors="replace"):
+                found |= set(re.findall(rf"{SHARED_MEMORY}/(fastrtps_[0-9a-f]{{16}})\n", (process / "maps").read_text()))
+        except OSError:
+            continue
+    return found
+
+
+def test_shared_memory_of_killed_nodes_is_told_from_that_of_living_ones(domain: int, tmp_path: Path) -> None:
+    later = time.time() + 3600
+    with Launcher(graph("sim"), tmp_path / "logs", domain) as running:
+        own = segments(running)
+        assert len(own) >= 2
+        assert own.isdisjoint(path.name for path in abandoned(now_s=later))
+        assert running._warden is not None
+        running._warden.kill()  # and the kernel all nodes
+        while segments(running):
+            os.sched_yield()
+    there = {path.name for path in SHARED_MEMORY.glob("fastrtps_*")}  # another start may have removed them by now
+    assert own & there <= {path.name for path in abandoned(now_s=later)}
 
 
 def test_what_a_node_refuses_is_said_in_one_line(domain: int, tmp_path: Path) -> None:

@@ -16,10 +16,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from robot_learning.core.errors import UsageError, WorkFailed
-from robot_learning.run import domains, preflight
+from robot_learning.run import domains, preflight, shared_memory
 from robot_learning.run.graph import GRAPHS
 
 OK, MISSING, WRONG = "ok", "missing", "wrong"  # there; not there, which is allowed; must be repaired
+MANY = 20  # segments of killed processes that are worth a word
 COLOURS = {OK: "green", MISSING: "yellow", WRONG: "red"}
 
 
@@ -138,6 +139,10 @@ def _shared_memory() -> Row:
         preflight.check_shared_memory(max(map(len, GRAPHS.values())))
     except WorkFailed as error:
         return Row("shared memory", WRONG, re.sub(r"^no shared memory: ", "", str(error)), "graphs of several nodes do not start")
+    left = shared_memory.abandoned()
+    if len(left) >= MANY:
+        found = f"{len(left)} segments ({shared_memory.mebibytes(left)} MiB) of killed processes"
+        return Row("shared memory", MISSING, found, "that much less for others; the next `robot-learning up` removes yours")
     return Row("shared memory", OK, f"{preflight.free_mib(preflight.SHARED_MEMORY)} MiB free in {preflight.SHARED_MEMORY}")
 
 

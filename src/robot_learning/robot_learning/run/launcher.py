@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from robot_learning.core.errors import UsageError, WorkFailed
-from robot_learning.run import domains, preflight, warden
+from robot_learning.run import domains, preflight, shared_memory, warden
 from robot_learning.run.graph import NodeSpec, ros_arguments
 from robot_learning.run.surroundings import surroundings
 
@@ -92,6 +92,7 @@ class Launcher:
 
     def begin(self) -> None:
         """The first half of `start`: checks, and orders the processes; on an error `stop` is left to the caller."""
+        shared_memory.remove_abandoned()
         self.examine()
         if self._lock is None:
             self._lock = domains.hold(self.domain, self._purpose)

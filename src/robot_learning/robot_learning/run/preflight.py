@@ -8,9 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from robot_learning.core.errors import UsageError, WorkFailed
+from robot_learning.run import shared_memory
 from robot_learning.run.graph import NodeSpec
 
-SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY = shared_memory.FOLDER
 SHARED_MIB_PER_NODE = 18  # config/fastdds.xml: a segment of 16 MiB for each process, and its ports
 DISK_FLOOR_MIB = 200
 TESTED_RMW = "rmw_fastrtps_cpp"
@@ -54,7 +55,7 @@ def check_shared_memory(processes: int, folder: Path = SHARED_MEMORY) -> None:
         raise WorkFailed(f"no shared memory: {folder} is missing or not writable (docker: --ipc=host, or mount a tmpfs there)")
     free = free_mib(folder)
     if free < needed:
-        hint = "docker: --shm-size=512m; after crashes: remove fastrtps_* there"
+        hint = "docker: --shm-size=512m; `robot-learning doctor` says what killed processes left"
         raise WorkFailed(f"no shared memory: {folder} has {free} MiB free, {processes} nodes need {needed} MiB ({hint})")
 
 

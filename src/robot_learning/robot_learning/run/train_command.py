@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from robot_learning.core.errors import WorkFailed
 from robot_learning.data.bag_writer import unfinished
-from robot_learning.run import checkpoints, demonstrations, experiment, folder, graphs, report, resolved, summary
+from robot_learning.run import checkpoints, demonstrations, experiment, folder, graphs, report, resolved, shared_memory, summary
 from robot_learning.run.experiment import Experiment
 from robot_learning.run.explain import explain
 from robot_learning.run.graph import NodeSpec, graph
@@ -68,6 +68,7 @@ def examine(chosen: Experiment, run_folder: Path, place: Where) -> None:
     """UsageError or WorkFailed if the graphs cannot start here."""
     if place.through == "ros":
         specs = nodes_of(chosen, run_folder)
+        shared_memory.remove_abandoned()
         graphs.chosen_count(place.graphs, len(specs))
         Launcher(specs, run_folder / "logs", place.domain).examine()  # further graphs take what is free
 
