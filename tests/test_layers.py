@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "tasks": {"core", "robots.description"},
     "safety": {"core", "robots.description"},
     "robots": {"core", "tasks.description"},
-    "planning": {"core", "robots", "tasks.description"},
+    "planning": {"core", "robots", "safety", "tasks.description"},
     "algorithms": CORE_AND_BELOW,
     "run": {*CORE_AND_BELOW, "robots", "safety", "planning", "algorithms"},
     "nodes": {*CORE_AND_BELOW, "robots", "safety", "planning", "algorithms", "run"},

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from robot_learning.core.kinematics import Chain
 from robot_learning.core.types import Array
-from robot_learning.planning.shapes import Capsule
+from robot_learning.safety.capsules import Capsule
+from robot_learning.safety.frames import Frames
+from robot_learning.safety.segments import closest
 
 
 class Box(NamedTuple):
@@ -40,8 +42,8 @@ class Clearance:
         self._fixed = np.array([np.reshape(F, (3, 4)) for F in chain.fixed[:-1]])  # (n, 3, 4)
         self._groups = [[i for i, one in enumerate(shapes) if one.frame == frame] for frame in range(len(chain.joints) + 1)]
         self._order = np.argsort(np.concatenate(self._groups).astype(int))
-        reach = _reach(self._fixed, shapes)  # (k, n)
-        self._ends = [np.array([(shapes[i].start, shapes[i].end) for i in group]).reshape(-1, 3) for group in self._groups]
+        reach = _reach(chain, shapes)
+        self._ends = [np.array([shapes[i].ends for i in group]).reshape(-1, 3) for group in self._groups]
         pairs = [
             (i, j)
             for i, one in enumerate(shapes)
@@ -62,7 +64,7 @@ class Clearance:
         for i, one in enumerate(shapes):
             if one.frame == 0:
                 continue
-            length = float(np.linalg.norm(one.end - one.start))
+            length = float(np.linalg.norm(one.ends[1] - one.ends[0]))
             steps = int(np.ceil(length / one.radius))
             count = steps + 1  # both ends are centres: the round ends reach as far from there as from nowhere else
             weights += np.linspace(0.0, 1.0, count).tolist()
@@ -125,34 +127,19 @@ class Clearance:
         return np.asarray(np.min(away, axis=2, initial=np.inf) - self._sphere_radii)
 
     def _from_itself(self, starts: Array, ends: Array) -> Array:
-        """Distances of line segments (Ericson 2005, Real-Time Collision Detection, 5.1.9), less the radii."""
         first, second = self._pairs
         along = ends - starts
-        u, v, w = along[:, first], along[:, second], starts[:, first] - starts[:, second]
-        a, e = _dot(u, u) + 1e-12, _dot(v, v) + 1e-12
-        b, c, f = _dot(u, v), _dot(u, w), _dot(v, w)
-        s = np.clip((b * f - c * e) / np.maximum(a * e - b * b, 1e-12), 0.0, 1.0)
-        t = np.clip((b * s + f) / e, 0.0, 1.0)
-        s = np.clip((b * t - c) / a, 0.0, 1.0)
-        apart = w + s[..., None] * u - t[..., None] * v
-        return np.asarray(np.sqrt(_dot(apart, apart)) - self._pair_radii)
+        a, u, b, v = starts[:, first], along[:, first], starts[:, second], along[:, second]
+        s, t = closest(a, u, b, v)
+        apart = b - a + t[..., None] * v - s[..., None] * u
+        return np.asarray(np.sqrt(np.einsum("...i,...i->...", apart, apart)) - self._pair_radii)
 
 
-def _dot(a: Array, b: Array) -> Array:
-    return np.asarray(np.einsum("...i,...i->...", a, b))
+def _reach(chain: Chain, shapes: Sequence[Capsule]) -> Array:
+    """Upper bounds (k, n) in m of the distance of any point of capsule k from the axis of joint n; 0 where the joint does not carry it.
 
-
-def _reach(fixed: Array, shapes: Sequence[Capsule]) -> Array:
-    """Upper bounds (k, n) in m of the distance of any point of capsule k from the axis of joint n; 0 where the joint does not carry it."""
-    count = len(fixed)
-    found = np.zeros((len(shapes), count))
-    for row, one in zip(found, shapes, strict=True):
-        reach = max(float(np.linalg.norm(one.start)), float(np.linalg.norm(one.end)))
-        across = max(float(np.hypot(*one.start[:2])), float(np.hypot(*one.end[:2])))
-        for joint in range(one.frame - 1, -1, -1):
-            row[joint] = across + one.radius
-            if joint > 0:
-                F = fixed[joint]
-                across = float(np.hypot(*F[:2, 3])) + reach  # from the axis of the joint before
-                reach = float(np.linalg.norm(F[:, 3])) + reach
-    return found
+    The distance from an axis is convex along a capsule, so that its ends say all.
+    """
+    frames, joints = Frames(chain), np.arange(len(chain.joints))
+    bounds = [np.max([frames.reach(one.frame, end) for end in one.ends], axis=0) for one in shapes]
+    return np.array([np.where(joints < one.frame, bound + one.radius, 0.0) for bound, one in zip(bounds, shapes, strict=True)])

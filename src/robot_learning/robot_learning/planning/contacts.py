@@ -15,11 +15,12 @@ from robot_learning.core.kinematics import Chain
 from robot_learning.core.types import Array
 from robot_learning.core.urdf import Urdf, read_urdf
 from robot_learning.planning.clearance import Box
-from robot_learning.planning.shapes import allowed_pairs, link_frames
+from robot_learning.planning.links import allowed_pairs, link_frames
 from robot_learning.robots.description import Robot
 from robot_learning.robots.held_tools import held, prepared_urdf
 from robot_learning.robots.physics import pybullet
 from robot_learning.robots.scene import Scene, block_of
+from robot_learning.safety.capsules import read_capsules
 from robot_learning.tasks.description import Condition, TaskConfig
 
 AGAINST_SCENE, AGAINST_ITSELF = 1, 2  # collision groups of the robot's two bodies
@@ -36,7 +37,7 @@ class Contacts:
     """A robot with what it holds, in the scene of a task's condition.
 
     Two bodies stand for the robot: one that is grown by the one margin meets the surroundings, one that is grown by half of the other
-    meets itself. The pairs of links that may touch are those of shapes.py and those that overlap in the robot's home already. What does
+    meets itself. The pairs of links that may touch are those of links.py and those that overlap in the robot's home already. What does
     not move is not checked against the surroundings, nor is the first link against the table, on which it only turns about its axis.
     """
 
@@ -61,6 +62,7 @@ class Contacts:
         with as_file(self.text) as path:
             self.urdf: Urdf = read_urdf(path)
             self.chain = Chain.from_urdf(path, robot.base_link, robot.tool_link, robot.joints)
+            self.capsules = read_capsules(path, robot)
         self.allowed = allowed_pairs(self.urdf, self.chain)
         self.allowed |= self._overlapping(robot)
         pybullet.resetSimulation(physicsClientId=client)
@@ -125,7 +127,7 @@ class Contacts:
         client, (outer, inner) = self._client, self._bodies
         frame = link_frames(self.urdf, self.chain)
         for link, name in self._names.items():
-            mask = AGAINST_SCENE if frame[name][0] > 0 else 0
+            mask = AGAINST_SCENE if frame[name] > 0 else 0
             for body, what in self.scene.names.items():
                 if (name, what) in self.passed:
                     pybullet.setCollisionFilterPair(outer, body, link, -1, 0, physicsClientId=client)

@@ -12,7 +12,6 @@ import numpy as np
 from robot_learning.core.types import Array
 from robot_learning.planning.clearance import Clearance
 from robot_learning.planning.contacts import Contacts, Margins
-from robot_learning.planning.shapes import capsules
 from robot_learning.robots.description import Robot
 from robot_learning.tasks.description import Condition, TaskConfig
 
@@ -38,7 +37,7 @@ class FreeSpace:
         """
         kept = Margins() if margins is None else margins
         self._contacts = here = Contacts(robot, urdf_path, task, condition, kept, held_passes)
-        self._clearance = Clearance(here.chain, capsules(here.text, here.urdf, here.chain), here.allowed, here.boxes(), here.passed)
+        self._clearance = Clearance(here.chain, here.capsules, here.allowed, here.boxes(), here.passed)
         self._half = np.array(kept) / 2.0
         self.allowed = frozenset(here.allowed)  # pairs of links that may touch
         self.held = here.held  # the link of what is in the hand, if there is something
