@@ -1,20 +1,19 @@
-import json
 import resource
 import shutil
-from dataclasses import replace
 from datetime import datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fake_runner import FakeRunner  # tests/run/conftest.py puts this folder on the path
 
 from robot_learning.algorithms import local_gps
+from robot_learning.core import atomic
 from robot_learning.core.errors import UsageError, WorkFailed
 from robot_learning.run import checkpoints, domains, experiment, folder, preflight, summary
 from robot_learning.run.evaluate_command import evaluate_run
-from robot_learning.run.records import Iteration, Outcome, Update
 from robot_learning.run.setting import prepare
-from robot_learning.run.train import Trainer, best_iteration
+from robot_learning.run.train import Trainer
 from robot_learning.run.train_command import Where, go_on
 
 SMALL = ["conditions.train=2", "rollouts=3", "iterations=3", "evaluation.film=0", "local.mixture_components=2"]
@@ -106,6 +105,17 @@ def test_a_refused_continuation_leaves_the_run_as_it_was(tmp_path, monkeypatch):
     assert files() == before
     assert go_on(run, ["iterations=2"], (), Where("process")) == run
     assert folder.read_experiment(run).iterations == 2
+
+
+def test_a_nearly_full_disk_refuses_a_continuation_before_anything_changes(tmp_path, monkeypatch):
+    run, runner = make(tmp_path / "run", settings=[*SMALL, "iterations=1"])
+    Trainer(run, runner, "process").train()
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    monkeypatch.setattr(atomic.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000_000))
+    with pytest.raises(WorkFailed, match="disk full: 1 MB free"):
+        go_on(run, ["iterations=3"], (), Where("process"))
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert summary.load(run)["state"] == "finished"
 
 
 def test_another_seed_gives_other_costs(tmp_path):
@@ -206,17 +216,6 @@ def test_a_disk_that_takes_no_more_fails_the_run_and_keeps_what_was_there(tmp_pa
     assert len(Trainer(run, FakeRunner(runner.setting), "process").train()["iterations"]) == 3
 
 
-def test_the_best_iteration_has_most_successes_then_least_distance_then_comes_first():
-    def record(number, *outcomes):
-        rows = tuple(Outcome("local", "train", f"train-{i}", d, 0.0, ok, "time") for i, (d, ok) in enumerate(outcomes))
-        return Iteration(number, 5 * number, {}, (Update("train-0", 1.0, 1.0, "met"),), {}, rows, {}, {})
-
-    log = [record(1, (0.001, True), (0.3, False)), record(2, (0.009, True), (0.008, True)), record(3, (0.009, True), (0.007, True))]
-    assert best_iteration(log, "local") == 3
-    assert best_iteration([*log, replace(log[2], iteration=4)], "local") == 3
-    assert best_iteration([record(1), record(2)], "local") == 2
-
-
 def test_costs_of_a_run_are_those_of_its_episodes(tmp_path):
     run, runner = make(tmp_path / "run", settings=[*SMALL, "iterations=1"])
     episodes = []
@@ -262,17 +261,3 @@ def test_a_run_that_lost_its_checkpoints_is_refused(tmp_path):
 def test_an_evaluation_that_could_not_be_written_is_refused_before_it_begins(tmp_path, where):
     with pytest.raises(UsageError, match="--json"):
         evaluate_run(tmp_path / "no_run", None, tmp_path / where)
-
-
-@pytest.mark.parametrize("kept", [0, 1, 2])
-def test_a_checkpoint_with_a_shortened_log_is_named(tmp_path, kept):
-    run, runner = make(tmp_path / "run")
-    Trainer(run, runner, "process").train()
-    path = run / "checkpoints" / "003" / checkpoints.INDEX
-    index = json.loads(path.read_text())
-    del index["digest"]
-    index["iterations"] = index["iterations"][:kept]
-    path.write_text(json.dumps({**index, "digest": checkpoints._digest(index)}))
-    for use in (lambda: evaluate_run(run, None, None), lambda: go_on(run, (), (), Where("process"))):
-        with pytest.raises(UsageError, match=r"003/checkpoint.json: "):
-            use()

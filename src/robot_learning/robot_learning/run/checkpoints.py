@@ -24,6 +24,10 @@ FORMAT = 2
 INDEX, STATE = "checkpoint.json", "learner.safetensors"
 
 
+class Damaged(UsageError):
+    """A checkpoint that is not as it was written; others may be."""
+
+
 class Checkpoint(NamedTuple):
     """What a run continues from."""
 
@@ -72,14 +76,14 @@ def numbers(run: Path) -> list[int]:
 
 
 def load(run: Path, iteration: int, kind: type[Any]) -> Checkpoint:
-    """The checkpoint of an iteration, with a learner's state of class `kind`; UsageError names what is missing or damaged."""
+    """The checkpoint of an iteration, with a learner's state of class `kind`; UsageError (Damaged) names what is wrong."""
     folder = run / "checkpoints" / f"{iteration:03d}"
     index = _index(folder / INDEX, iteration)
     if index["resolved"] != resolved.digest(run):
         raise UsageError(f"{folder / INDEX}: resolved: made with other values than those in {run / resolved.NAME}; put that file back")
     data = _read(folder / STATE)
     if hashlib.sha256(data).hexdigest() != index["sha256"].get(STATE):
-        raise UsageError(f"{folder / STATE}: damaged: its SHA-256 is not the one in {INDEX}; remove {folder} to go on from an earlier one")
+        raise Damaged(f"{folder / STATE}: damaged: its SHA-256 is not the one in {INDEX}")
     try:
         state = unpack(kind, parse(data))
         iterations = TypeAdapter(tuple[Iteration, ...]).validate_python(_numbers(index["iterations"]))
@@ -90,11 +94,11 @@ def load(run: Path, iteration: int, kind: type[Any]) -> Checkpoint:
 
 
 def file(run: Path, iteration: int, name: str) -> bytes:
-    """A further file of a checkpoint, checked against its hash; UsageError if it is missing or damaged."""
+    """A further file of a checkpoint, checked against its hash; Damaged if it is missing or not what it was."""
     folder = run / "checkpoints" / f"{iteration:03d}"
     data = _read(folder / name)
     if hashlib.sha256(data).hexdigest() != _index(folder / INDEX, iteration)["sha256"].get(name):
-        raise UsageError(f"{folder / name}: damaged: its SHA-256 is not the one in {INDEX}")
+        raise Damaged(f"{folder / name}: damaged: its SHA-256 is not the one in {INDEX}")
     return data
 
 
@@ -108,7 +112,7 @@ def _index(path: Path, iteration: int) -> dict[str, Any]:
         if index["iteration"] != iteration:
             raise ValueError(f"iteration: {index['iteration']}; {iteration} is expected in this folder")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path}: damaged: {' '.join(str(error).split())}") from None
+        raise Damaged(f"{path}: damaged: {' '.join(str(error).split())}") from None
     found: dict[str, Any] = index
     return found
 
@@ -122,7 +126,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
+        raise Damaged(f"{path}: {error.strerror or error}") from None
 
 
 def _numbers(value: Any) -> Any:

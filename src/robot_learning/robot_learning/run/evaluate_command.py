@@ -10,13 +10,14 @@ from pathlib import Path
 from robot_learning.core.atomic import write_atomic
 from robot_learning.core.errors import UsageError
 from robot_learning.run import algorithms, checkpoints, folder, summary
+from robot_learning.run.best import best_readable
 from robot_learning.run.evaluate import Evaluated, evaluate, plans
 from robot_learning.run.experiment import Experiment
 from robot_learning.run.in_process import InProcess
 from robot_learning.run.learners import Learner
 from robot_learning.run.records import Final
 from robot_learning.run.setting import Setting, prepare
-from robot_learning.run.train import best_iteration, restored
+from robot_learning.run.train import restored
 
 
 def evaluate_run(run: Path, heldout: int | None, out: Path | None) -> int:
@@ -32,14 +33,14 @@ def evaluate_run(run: Path, heldout: int | None, out: Path | None) -> int:
         raise UsageError(f"{run / 'checkpoints'}: no checkpoint to evaluate")
     learner = algorithms.learner(experiment, prepare(experiment))
     log = restored(run, last, learner.kind).iterations
-    best = best_iteration(log, "policy" if experiment.has_policy else "local")
+    best, notes = best_readable(run, log, experiment.judged, learner.kind)
     setting = prepare(experiment)
     runner = InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
     try:
         found = {number: one(run, number, experiment, learner, setting, runner) for number in {last, best}}
     finally:
         runner.close()
-    final = Final(last, found[last].outcomes, best, found[best].outcomes, counts=found[last].counts)
+    final = Final(last, found[last].outcomes, best, found[best].outcomes, counts=found[last].counts, notes=notes)
     show(final)
     if out is not None:
         write_atomic(out, (json.dumps(summary.finite(asdict(final)), indent=1) + "\n").encode())
@@ -76,3 +77,5 @@ def show(final: Final) -> None:
     for kind in last:
         table.add_row(kind, last[kind], best[kind])
     Console(file=sys.stdout).print(table)
+    for note in final.notes:
+        print(note)

@@ -117,6 +117,11 @@ class Experiment:
         """Whether the algorithm has a global policy: something that can act in any condition."""
         return self.algorithm not in LOCAL
 
+    @property
+    def judged(self) -> str:
+        """The kind of controller by which a run is judged: "policy" if there is one, or "local"."""
+        return "policy" if self.has_policy else "local"
+
 
 def load(where: str, settings: Sequence[str] = (), remaps: Sequence[str] = ()) -> Experiment:
     """The experiment in a file (or named in config/experiments) with the command line's changes; UsageError is one line."""

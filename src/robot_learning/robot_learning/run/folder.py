@@ -128,7 +128,8 @@ def read_experiment(run: Path) -> Experiment:
 
 
 def writable(run: Path) -> None:
-    """WorkFailed if the run folder takes no more files."""
+    """WorkFailed if the run folder takes no more files, or its disk is nearly full."""
+    require_space(run)
     probe = run / ".probe"
     try:
         probe.write_bytes(b"")

@@ -63,6 +63,7 @@ class Final:
     best: tuple[Outcome, ...]
     seconds: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # such as a better iterate that cannot be used any more
 
 
 def chosen(outcomes: Iterable[Outcome], controller: str, split: str) -> list[Outcome]:

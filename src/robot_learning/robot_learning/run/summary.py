@@ -30,10 +30,7 @@ def summarize(
     started: str,
 ) -> dict[str, Any]:
     """Everything about a run as one JSON value; `state` is "running", "finished", "interrupted" or "failed"."""
-    commit, dirty = provenance.commit()
-    phases = added_seconds(iterations)
-    if final is not None:
-        phases["final evaluation"] = final.seconds
+    phases = added_seconds(iterations, final)
     return {
         "format": FORMAT,
         "experiment": experiment.name,
@@ -55,24 +52,32 @@ def summarize(
         "gate": {name: n for name, n in counts(iterations, final).items() if name.startswith("gate.")},
         "counts": counts(iterations, final),
         "rejected": rejected(iterations),
-        "notes": [{"iteration": i.iteration, "note": note} for i in iterations for note in i.notes],
+        "notes": notes(iterations, final),
         "iterations": [asdict(i) for i in iterations],
         "final": None if final is None else asdict(final),
         "config": as_mapping(experiment),
-        "commit": commit,
-        "dirty": dirty,
-        "versions": provenance.versions(),
-        "machine": provenance.machine(),
+        **origin(),
     }
+
+
+def origin() -> dict[str, Any]:
+    """The code, the libraries and the machine that a run is made with."""
+    commit, dirty = provenance.commit()
+    return {"commit": commit, "dirty": dirty, "versions": provenance.versions(), "machine": provenance.machine()}
+
+
+def notes(iterations: Sequence[Iteration], final: Final | None) -> list[dict[str, Any]]:
+    """What was refused or repaired, with the iteration in which it was."""
+    found = [{"iteration": i.iteration, "note": note} for i in iterations for note in i.notes]
+    return found if final is None else [*found, *({"iteration": final.last_iteration, "note": note} for note in final.notes)]
 
 
 def learned(experiment: Experiment, final: Final | None) -> bool | None:
     """Whether the last iterate reaches the required success rates; None before the final evaluation."""
     if final is None:
         return None
-    kind = "policy" if experiment.has_policy else "local"
     wanted = {"train": experiment.required.train, "heldout": experiment.required.heldout}
-    rates = {split: rate(chosen(final.last, kind, split)) for split in wanted}
+    rates = {split: rate(chosen(final.last, experiment.judged, split)) for split in wanted}
     return all(not isfinite(rates[split]) or rates[split] >= wanted[split] for split in wanted)
 
 
@@ -99,12 +104,14 @@ def thresholds(experiment: Experiment) -> dict[str, float]:
     return {"local": task.success_distance, **({"policy": task.success_distance_global} if experiment.has_policy else {})}
 
 
-def added_seconds(iterations: Sequence[Iteration]) -> dict[str, float]:
-    """Wall time by phase over all iterations."""
+def added_seconds(iterations: Sequence[Iteration], final: Final | None) -> dict[str, float]:
+    """Wall time by phase over all iterations and the final evaluation."""
     total: dict[str, float] = {}
     for iteration in iterations:
         for phase, seconds in iteration.seconds.items():
             total[phase] = total.get(phase, 0.0) + seconds
+    if final is not None:
+        total["final evaluation"] = final.seconds
     return total
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from robot_learning.core.errors import UsageError
 from robot_learning.models.weights import pack
 from robot_learning.run import algorithms, checkpoints, film, report, summary
+from robot_learning.run.best import best_readable
 from robot_learning.run.checkpoints import Checkpoint
 from robot_learning.run.episodes import Episode, EpisodeRequest, EpisodeRunner
 from robot_learning.run.evaluate import Plan, collect, evaluate, plans
@@ -22,7 +22,7 @@ from robot_learning.run.folder import read_experiment
 from robot_learning.run.interrupts import deferred
 from robot_learning.run.learners import Learner
 from robot_learning.run.progress import Progress
-from robot_learning.run.records import Final, Iteration, added, chosen, score
+from robot_learning.run.records import Final, Iteration, added
 from robot_learning.run.setting import Setting, prepare
 from robot_learning.tasks.state import layout
 
@@ -59,6 +59,8 @@ class Trainer:
     def _loop(self) -> None:
         last = self._resumed()
         state, self.log = last.state, list(last.iterations)
+        for note in self._best()[1] if self.log else ():  # before hours of training
+            print(note, flush=True)
         wanted = self.experiment.iterations
         self._write("running", "")
         self._load(state, last.iteration)
@@ -120,12 +122,11 @@ class Trainer:
     def _judge(self, state: Any) -> None:
         """The evaluation after the last iteration: the last iterate with cameras, and the best one on the training conditions."""
         began = time.monotonic()
-        kind = "policy" if self.experiment.has_policy else "local"
         cameras = self.experiment.evaluation.cameras
         number = self.experiment.iterations
         wanted = self._episodes(state, cameras)
         last = evaluate(self.runner, self.setting, wanted, self.run_folder)
-        best_number = best_iteration(self.log, kind)
+        best_number, notes = self._best()
         best = last
         if best_number != number:
             chosen_state = checkpoints.load(self.run_folder, best_number, self.learner.kind).state
@@ -134,7 +135,11 @@ class Trainer:
         counts = added([last.counts] + ([best.counts] if best is not last else []))
         with deferred():
             film.make(self.run_folder, self.setting, wanted, last.episodes, self.experiment.evaluation)
-            self.final = Final(number, last.outcomes, best_number, best.outcomes, time.monotonic() - began, counts)
+            self.final = Final(number, last.outcomes, best_number, best.outcomes, time.monotonic() - began, counts, notes)
+
+    def _best(self) -> tuple[int, tuple[str, ...]]:
+        """The best iteration that can be used, and notes on better ones."""
+        return best_readable(self.run_folder, self.log, self.experiment.judged, self.learner.kind)
 
     def _finish(self, state: str, ending: str) -> None:
         with deferred():
@@ -147,11 +152,17 @@ class Trainer:
 
 
 def restored(run: Path, number: int, kind: type[Any]) -> Checkpoint:
-    """The checkpoint of an iteration, whose log has to hold all iterations up to it; UsageError names the file."""
-    found = checkpoints.load(run, number, kind)
-    if [record.iteration for record in found.iterations] != list(range(1, number + 1)):
-        path = run / "checkpoints" / f"{number:03d}" / checkpoints.INDEX
-        raise UsageError(f"{path}: iterations: {len(found.iterations)} found; the iterations 1 to {number} are expected")
+    """The last checkpoint of a run, whose log has to hold all iterations; UsageError names the file, and what helps."""
+    try:
+        found = checkpoints.load(run, number, kind)
+        if [record.iteration for record in found.iterations] != list(range(1, number + 1)):
+            path = run / "checkpoints" / f"{number:03d}" / checkpoints.INDEX
+            raise checkpoints.Damaged(f"{path}: iterations: {len(found.iterations)} found; the iterations 1 to {number} are expected")
+    except checkpoints.Damaged as error:
+        earlier = [other for other in checkpoints.numbers(run) if other < number]
+        folder = run / "checkpoints" / f"{number:03d}"
+        help_ = f"remove {folder} to go on from iteration {earlier[-1]}" if earlier else "there is no earlier one: start a new run"
+        raise checkpoints.Damaged(f"{error}; {help_}") from None
     return found
 
 
@@ -170,9 +181,3 @@ def costs(requests: Sequence[EpisodeRequest], episodes: Sequence[Episode]) -> di
     for request, episode in zip(requests, episodes, strict=True):
         found.setdefault(request.condition.name, []).append(float(np.sum(episode.cost)))
     return {name: sum(values) / len(values) for name, values in found.items()}
-
-
-def best_iteration(log: Sequence[Iteration], kind: str) -> int:
-    """The iteration with the most successes on the training conditions; of equals the nearest, then the earliest. The last if unknown."""
-    scored = [(score(some), -i.iteration) for i in log if (some := chosen(i.outcomes, kind, "train"))]
-    return -max(scored)[1] if scored else log[-1].iteration
