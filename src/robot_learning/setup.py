@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from setuptools import find_packages, setup
 
 PACKAGE = "robot_learning"
-NODES = ("simulator", "episode_manager", "local_controller", "perception", "policy", "safety_gate", "recorder", "learner")
+NODES = ("simulator", "episode_manager", "local_controller", "perception", "policy", "safety_gate", "guard", "recorder", "learner")
 FOLDERS = ("config", "launch", "urdf")  # relative links to the folders at the top of the repository
 
 

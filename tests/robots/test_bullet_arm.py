@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from robot_learning.core.errors import UsageError
+from robot_learning.core.joint_trajectory import Point
 from robot_learning.core.types import Array
 from robot_learning.robots.bullet_arm import BulletArm
 from robot_learning.robots.description import Mode
-from robot_learning.robots.joint_trajectory import Point
 from robot_learning.run.config import named_file, read
 from robot_learning.run.robots import load_chain, load_robot, urdf_path
 from robot_learning.tasks.description import Condition, TaskConfig

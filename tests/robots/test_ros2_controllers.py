@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from robot_learning.robots.joint_trajectory import Point
+from robot_learning.core.joint_trajectory import Point
 from robot_learning.robots.ros2_controllers import RobotControllers
 from robot_learning.run.robots import load_robot
 
@@ -106,3 +106,26 @@ def test_a_trajectory_needs_no_further_commands() -> None:
     side.trajectory(ROBOT.joints, [Point(SECOND, [1.0] * 7)], None, 0, (HOME, ZEROS))
     assert side.setpoint(5 * SECOND, HOME)[:2] == ("position", ONES)
     assert side.stopped == ""
+
+
+@pytest.mark.parametrize(("mode", "rest"), [("effort", ZEROS), ("velocity", ZEROS), ("position", tuple(HOME))])
+def test_without_a_controller_the_robot_rests_and_takes_no_command(mode: str, rest: tuple[float, ...]) -> None:
+    side = controllers()
+    side.command(mode, ONES, 0)
+    side.deactivate("the gate is gone", HOME)
+    assert side.setpoint(SECOND, HOME)[:2] == (mode, rest)
+    for other in ("effort", "velocity", "position"):
+        assert side.command(other, ONES, SECOND) == "no controller is active: the gate is gone"
+    assert "gone" in side.trajectory(ROBOT.joints, [Point(SECOND, HOME)], None, SECOND, (HOME, ZEROS))
+    assert side.activate("walk", HOME).startswith("this robot has no controller for 'walk'")
+    assert side.activate("velocity", HOME) == ""
+    assert side.setpoint(SECOND, HOME)[:2] == ("velocity", ZEROS)
+    assert side.command("velocity", ONES, SECOND) == ""
+
+
+def test_a_trajectory_ends_where_the_robot_is_when_the_controllers_are_switched_off() -> None:
+    side = controllers()
+    assert side.trajectory(ROBOT.joints, [Point(SECOND, [q + 0.1 for q in HOME])], None, 0, (HOME, ZEROS)) == ""
+    measured = [q + 0.05 for q in HOME]
+    side.deactivate("the gate is gone", measured)
+    assert side.setpoint(SECOND, measured)[:2] == ("position", tuple(measured))

@@ -28,7 +28,7 @@ def test_up_shows_what_nodes_tell(tmp_path, monkeypatch, capsys):
         domain, logs = 50, tmp_path
 
         def __init__(self, specs, *_):
-            assert [spec.name for spec in specs] == ["safety_gate"]
+            assert [spec.name for spec in specs] == ["safety_gate", "guard"]
 
         def __enter__(self):
             return self

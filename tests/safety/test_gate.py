@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_learning.core.errors import UsageError
+from robot_learning.core.joint_trajectory import STREAM_PERIODS, Point
 from robot_learning.core.types import Command, JointState
 from robot_learning.data.cdr import joint_command, to_joint_command
 from robot_learning.data.messages import BadMessage
-from robot_learning.robots.joint_trajectory import STREAM_PERIODS
 from robot_learning.run.robots import load_robot
-from robot_learning.safety.gate import HOLD_NS, Gate, command_mode
+from robot_learning.safety.gate import HOLD_NS, Gate, command_mode, needs_guard
 from robot_learning.safety.shaping import TRAJECTORY_PERIODS
 
 MS = 1_000_000
@@ -96,7 +96,7 @@ def test_whatever_comes_in_the_output_is_finite_and_within_limits(mode, clock, s
     assert gate.counts["refused"] == sum(gate.counts.get(k, 0) for k in REFUSALS)
 
 
-REFUSALS = ("unarmed", "no_state", "mode", "length", "non_finite", "source", "stamp", "repeated", "stale", "future")
+REFUSALS = ("unarmed", "no_state", "mode", "length", "non_finite", "source", "stamp", "repeated", "stale", "future", "start")
 
 
 @settings(max_examples=100, deadline=None)
@@ -180,11 +180,16 @@ def test_outside_of_simulation_the_motion_must_end_by_itself():
     assert {command_mode(robot, "real") for robot in ROBOTS.values()} == {"trajectory"}
     assert command_mode(FR3, "sim") == FR3.command_mode
     assert command_mode(FR3, "sim", "velocity") == "velocity"
-    with pytest.raises(UsageError, match="mode 'effort': fr3 with backend real has trajectory"):
-        command_mode(FR3, "real", "effort")
+    assert command_mode(FR3, "real", "effort") == "effort"
     without = FR3.__class__(**{**FR3.__dict__, "modes": {"effort": FR3.modes["effort"]}})
-    with pytest.raises(UsageError, match="mode 'trajectory': fr3 with backend mock has no mode"):
+    with pytest.raises(UsageError, match="mode 'trajectory': fr3 has effort"):
         command_mode(without, "mock")
+
+
+def test_what_latches_on_a_real_robot_needs_the_guard():
+    modes = ("effort", "velocity", "position", "trajectory")
+    assert [needs_guard(mode, "real") for mode in modes] == [needs_guard(mode, "mock") for mode in modes] == [True, True, True, False]
+    assert not any(needs_guard(mode, "sim") for mode in modes)
 
 
 def test_effort_is_limited_then_slewed_at_the_output_rate():
@@ -244,6 +249,8 @@ def test_motion_stays_within_velocity_acceleration_and_position(name, mode):
         if step % 5 == 0:
             wide = 9.0 if mode == "velocity" else 7.0
             wanted = np.full(len(q), wide * (-1) ** (step // 150)) if step < 450 else rng.uniform(-wide, wide, len(q))
+            if step == 0 and mode != "velocity":
+                wanted = q  # a motion begins where the robot is
             assert gate.submit(Command(now, mode, wanted, "a"), now) == ""
         values = gate.output(now).values
         new = q + values * dt if mode == "velocity" else q + (values - q) / (TRAJECTORY_PERIODS if mode == "trajectory" else 1.0)
@@ -275,7 +282,7 @@ def test_a_position_target_never_runs_ahead_of_a_robot_that_does_not_move():
     for step in range(100):
         now = step * 10 * MS
         gate.observe(at(now, home), now)
-        gate.submit(Command(now, "position", home + 1.0, "a"), now)
+        gate.submit(Command(now, "position", home + (1.0 if step else 0.7), "a"), now)
         assert np.abs(gate.output(now).values - home).max() <= 0.04 + 0.04
     assert gate.counts["step"] > 0
 
@@ -417,3 +424,95 @@ def test_the_same_inputs_give_the_same_bits():
 
 def test_gate_and_robot_mean_the_same_trajectories():
     assert TRAJECTORY_PERIODS == STREAM_PERIODS
+
+
+@pytest.mark.parametrize(("mode", "refused"), [("position", True), ("trajectory", True), ("velocity", False), ("effort", False)])
+def test_a_motion_begins_near_the_robot(mode, refused):
+    gate = realtime(mode)
+    gate.observe(at(0), 0)
+    far = HOME + np.array([0.0, 0.0, 0.9, 0.0, 0.0, 0.0, 0.0])
+    assert (gate.submit(Command(0, mode, far, "a"), 0) != "") is refused
+    assert gate.counts.get("start", 0) == int(refused)
+    if refused:
+        assert gate.submit(Command(0, mode, HOME, "a"), 0) == ""
+        gate.observe(at(50 * MS), 50 * MS)
+        assert gate.submit(Command(50 * MS, mode, far, "a"), 50 * MS) == "", "later the shaper sees to it"
+
+
+def points(*knots):
+    return [Point(ms * MS, positions, ()) for ms, positions in knots]
+
+
+@pytest.mark.parametrize("mode", ["position", "trajectory", "velocity"])
+def test_a_trajectory_is_followed_within_all_limits_and_ends_by_itself(mode):
+    """A robot that tracks perfectly; the trajectory asks for more speed than is allowed in its first part."""
+    gate, q, dq, dt = realtime(mode), HOME, np.zeros(7), 0.01
+    target = HOME + np.array([0.5, 0.3, -0.2, 0.1, 0.4, 0.2, -0.5])
+    gate.observe(at(0, q, dq), 0)
+    asked = points((100, (HOME + 0.8 * (target - HOME)).tolist()), (2000, target.tolist()))
+    order = [6, 0, 5, 1, 4, 2, 3]
+    names = [FR3.joints[i] for i in order]
+    asked = [point._replace(positions=[point.positions[i] for i in order]) for point in asked]
+    assert gate.submit_trajectory(names, asked, None, "planner", 0) == ""
+    speeds = []
+    for step in range(400):
+        now = step * 10 * MS
+        gate.observe(at(now, q, dq), now)
+        values = gate.output(now).values
+        new = q + values * dt if mode == "velocity" else q + (values - q) / (TRAJECTORY_PERIODS if mode == "trajectory" else 1.0)
+        dq, q = (new - q) / dt, new
+        speeds.append(dq)
+    assert gate.armed, "no renewal is expected of a trajectory"
+    assert np.abs(q - target).max() < 1e-3
+    assert np.all(np.abs(speeds) <= np.array(FR3.limits.velocity) + 1e-9)
+    assert gate.counts["acceleration"] > 0
+
+
+def test_a_trajectory_by_efforts_pulls_towards_its_points():
+    gate = realtime("effort")
+    gate.observe(at(0), 0)
+    assert gate.submit_trajectory(FR3.joints, points((1000, (HOME + 0.2).tolist())), None, "planner", 0) == ""
+    for step in range(100):
+        gate.observe(at(step * 10 * MS), step * 10 * MS)
+        values = gate.output(step * 10 * MS).values
+    assert np.all(values > 0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"names": FR3.joints[:6]}, "trajectory"),
+        ({"points": []}, "trajectory"),
+        ({"points": points((0, [float("nan")] * 7))}, "trajectory"),
+        ({"points": points((500, HOME.tolist()), (400, HOME.tolist()))}, "trajectory"),
+        ({"points": points((0, (HOME + 0.9).tolist()))}, "start"),
+        ({"points": points((500, (HOME + 0.9).tolist()))}, "start"),
+        ({"source": "somebody"}, "source"),
+    ],
+)
+def test_a_trajectory_that_is_not_one_is_refused_and_changes_nothing(change, kind):
+    gate = realtime("position")
+    gate.observe(at(0), 0)
+    gate.arm(0, "planner")
+    given = {"names": FR3.joints, "points": points((500, HOME.tolist())), "source": "planner", **change}
+    assert gate.submit_trajectory(given["names"], given["points"], None, given["source"], 0) != ""
+    assert gate.counts[kind] == gate.counts["refused"] == 1
+    assert gate.output(0) is None
+
+
+def test_trajectories_are_for_an_armed_gate_in_realtime():
+    gate = Gate(FR3, "lockstep", 20.0, mode="position")
+    assert gate.submit_trajectory(FR3.joints, points((500, HOME.tolist())), None, "planner", 0) == "not armed"
+    gate.observe(at(0), 0)
+    gate.arm(0)
+    assert gate.submit_trajectory(FR3.joints, points((500, HOME.tolist())), None, "planner", 0) == "trajectories are for realtime"
+
+
+def test_a_trajectory_without_joint_states_is_held():
+    gate = realtime("position")
+    gate.observe(at(0), 0)
+    assert gate.submit_trajectory(FR3.joints, points((1000, (HOME + 0.2).tolist())), None, "planner", 0) == ""
+    assert gate.output(50 * MS) is not None
+    gate.output(120 * MS)
+    assert not gate.armed
+    assert gate.counts["joint_state_timeout"] == 1

@@ -15,6 +15,7 @@ from rclpy.context import Context
 from rclpy.experimental import EventsExecutor
 from rclpy.node import Node
 
+sys.path.insert(0, str(Path(__file__).parent))  # gate_stage
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(Path(__file__).parent))  # actor_stage
 STARTUP_S = 30.0

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Pose, PoseStamped
 from robot_learning_interfaces.msg import (
     Condition as ConditionMessage,
@@ -26,6 +27,7 @@ from sensor_msgs.msg import Image as ImageMessage
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from robot_learning.core.canonical import canonical_quaternion
+from robot_learning.core.joint_trajectory import Point
 from robot_learning.core.rotations import from_quaternion
 from robot_learning.core.types import Array
 from robot_learning.data.messages import (
@@ -40,7 +42,6 @@ from robot_learning.data.messages import (
 )
 from robot_learning.models.weights import Part
 from robot_learning.robots.camera import CameraConfig, matrices
-from robot_learning.robots.joint_trajectory import Point
 from robot_learning.tasks.description import Condition
 
 __all__ = [
@@ -208,6 +209,15 @@ def to_gate_status(armed: bool, reason: str, totals: Mapping[str, int], stamp: i
     kinds = {name: count for name, count in totals.items() if name not in ("passed", "changed", "refused")}
     message = GateStatus(armed=armed, reason=reason, names=list(kinds), counts=array("Q", kinds.values()))
     message.passed, message.changed, message.refused = (totals.get(name, 0) for name in ("passed", "changed", "refused"))
+    message.header.stamp = to_time(stamp)
+    return message
+
+
+def to_diagnostics(node: str, robot: str, level: bytes, text: str, totals: Mapping[str, int], stamp: int) -> DiagnosticArray:
+    """What a node says of itself, for the usual tools; `level` is one of DiagnosticStatus."""
+    values = [KeyValue(key=name, value=str(count)) for name, count in totals.items()]
+    status = DiagnosticStatus(level=level, name=f"{node}: {robot}", message=text, hardware_id=robot, values=values)
+    message = DiagnosticArray(status=[status])
     message.header.stamp = to_time(stamp)
     return message
 

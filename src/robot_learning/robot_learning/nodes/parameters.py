@@ -28,6 +28,8 @@ MEANINGS = {
     "weights": "safetensors file",
     "device": "auto (CUDA if it is there), cpu or cuda",
     "cameras": "names in config/cameras, with commas between them",
+    "speed": "share of the velocity limits, 0.01 to 1; by default 1 in simulation, 0.25 elsewhere",
+    "stop_heartbeat": "s; /safety/stop must be heard at least that often, 0 (the default): it need not be there",
     "domains": "ROS domains of further graphs like this one, with commas between them",
 }
 
@@ -47,6 +49,8 @@ class Parameters(NamedTuple):
     cameras: str
     device: str
     domains: str
+    speed: str
+    stop_heartbeat: str
 
 
 def declare(node: Node, *required: str, optional: tuple[str, ...] = ()) -> Parameters:
@@ -65,6 +69,17 @@ def declare(node: Node, *required: str, optional: tuple[str, ...] = ()) -> Param
     if "clock" in declared and "backend" in declared and values["clock"] == "lockstep" and values["backend"] != "sim":
         raise UsageError(f"{node.get_name()}: parameter clock: lockstep is for backend sim only, not {values['backend']}")
     return Parameters(**values)
+
+
+def number(node: Node, name: str, value: str, default: float, least: float, most: float) -> float:
+    """The number in a parameter, `default` if it is empty; UsageError says what is allowed."""
+    try:
+        found = float(value or default)
+    except ValueError:
+        found = float("nan")
+    if not least <= found <= most:
+        raise UsageError(f"{node.get_name()}: parameter {name}: {value!r}; {MEANINGS[name]}")
+    return found
 
 
 def _check(node: str, name: str, value: str, required: bool) -> None:

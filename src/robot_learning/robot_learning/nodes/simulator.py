@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from robot_learning_interfaces.msg import EpisodeStatus
-from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode
+from robot_learning_interfaces.srv import FinishEpisode, PrepareEpisode, SetCommandMode
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
@@ -55,6 +55,7 @@ class Simulator(GraphNode):
             self.create_subscription(kind, config.topic, partial(self._on_command, mode), CONTROL_READER, raw=mode != "trajectory")
         self.create_service(PrepareEpisode, "~/prepare", self._on_prepare)
         self.create_service(FinishEpisode, "~/finish", self._on_finish)
+        self.create_service(SetCommandMode, "/set_command_mode", self._on_mode)
         if self._lockstep:
             self.create_subscription(EpisodeStatus, "/episode_status", self._on_status, LATCHED)
         else:
@@ -119,6 +120,11 @@ class Simulator(GraphNode):
         if response.ok:
             self._running, self._episode = False, ""
             set_counts(response, self._counts)
+        return response
+
+    def _on_mode(self, request: Any, response: Any) -> Any:
+        response.message = self._arm.set_mode(request.mode, request.reason)
+        response.ok = not response.message
         return response
 
     def _on_status(self, status: Any) -> None:

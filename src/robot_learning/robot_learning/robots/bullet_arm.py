@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_learning.core.errors import UsageError
+from robot_learning.core.joint_trajectory import Point, streamed
 from robot_learning.core.types import Array, JointState, ObjectPose
 from robot_learning.robots.camera import CameraConfig, parent_link
 from robot_learning.robots.description import Robot
 from robot_learning.robots.held_tools import held, prepared_urdf
-from robot_learning.robots.joint_trajectory import Point, streamed
 from robot_learning.robots.physics import pybullet
 from robot_learning.robots.rendering import render
 from robot_learning.robots.ros2_controllers import RobotControllers, Setpoint
@@ -140,6 +140,14 @@ class BulletArm:
     def time_ns(self) -> int:
         """Physics time since the reset."""
         return self._steps * 1_000_000_000 // self.physics_hz
+
+    def set_mode(self, mode: str, reason: str = "") -> str:
+        """Give the joints to the controller of `mode`, or with "none" to no controller; the reason if it is refused, else ""."""
+        positions = self._states()[0]
+        if mode != "none":
+            return self.controllers.activate(mode, positions)
+        self.controllers.deactivate(reason, positions)
+        return ""
 
     def send(self, mode: str, values: Sequence[float], period_s: float | None = None) -> str:
         """One command message for the controller of `mode`; the reason if it is refused, else "".

@@ -1,10 +1,23 @@
 """What the stack knows about one robot (config/robots/*.yaml)."""
 
 from dataclasses import dataclass
+from dataclasses import field as default
 from typing import Literal
 
 Mode = Literal["effort", "velocity", "position", "trajectory"]
 Numbers = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class NearStops:
+    """Speeds that shrink towards a robot's own stops: towards `upper` at most √(slope · (upper − q)) − offset, likewise to `lower`."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    lower: Numbers  # rad, the maker's, outside of the position limits
+    upper: Numbers  # rad
+    slope: Numbers  # rad/s²
+    offset: Numbers  # rad/s
 
 
 @dataclass(frozen=True)
@@ -20,6 +33,7 @@ class Limits:
     jerk: Numbers  # rad/s³
     effort: Numbers  # N·m
     effort_rate: Numbers  # N·m/s
+    near_stops: NearStops | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,21 @@ class Gripper:
 
 
 @dataclass(frozen=True)
+class StatusTopic:
+    """A topic on which a real robot says whether it may be moved."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    topic: str
+    type: str  # "package/Message"; not watched where the package is not installed
+    field: str  # of the message: a bool or a whole number
+    allowed: tuple[int, ...]  # true is 1
+    meaning: str  # what is not noticed if it is not watched
+    names: dict[str, str] = default(default_factory=dict)  # of the values
+    latched: bool = True  # whether the last message is there for late comers
+
+
+@dataclass(frozen=True)
 class Robot:
     """One robot; all arrays in the order of `joints`."""
 
@@ -77,4 +106,5 @@ class Robot:
     modes: dict[Mode, ModeConfig]
     plant: Plant
     gripper: Gripper | None = None
+    status: tuple[StatusTopic, ...] = ()  # of the real robot
     simulation_only: bool = False

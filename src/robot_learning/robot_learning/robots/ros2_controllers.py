@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Literal, NamedTuple
 
+from robot_learning.core.joint_trajectory import InvalidTrajectory, JointTrajectory, Point, accept
 from robot_learning.robots.description import Robot
-from robot_learning.robots.joint_trajectory import InvalidTrajectory, JointTrajectory, Point, accept
 
 Values = tuple[float, ...]
 
@@ -51,6 +51,21 @@ class RobotControllers:
         if mode == "effort":
             return Setpoint("effort", self._zero)
         return Setpoint("velocity", self._zero) if mode == "velocity" else Setpoint("position", tuple(map(float, positions)))
+
+    def activate(self, mode: str, positions: Sequence[float]) -> str:
+        """Give the joints to the controller of a mode, whatever happened to it before; it has no command yet. Returns why not, or ""."""
+        if mode not in self._modes:
+            return f"this robot has no controller for {mode!r}; there is {', '.join(self._modes)}"
+        self.reset(positions)
+        self._setpoint = self._at_rest(mode, positions)
+        return ""
+
+    def deactivate(self, reason: str, positions: Sequence[float]) -> None:
+        """Take the joints from all controllers: zero velocity or effort, or the measured position, until one is activated."""
+        kind = "position" if self._trajectory is not None else self._setpoint.kind
+        self._inactive = dict.fromkeys(self._modes, f"no controller is active: {reason}")
+        self._trajectory, self._commanded_ns = None, None
+        self._setpoint = self._at_rest(kind, positions)
 
     def command(self, mode: str, values: Sequence[float], now_ns: int) -> str:
         """A message on the topic of the forward controller of `mode`."""

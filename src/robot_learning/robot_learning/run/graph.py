@@ -13,7 +13,8 @@ PACKAGE = "robot_learning"
 # Which parameters each node takes (nodes/parameters.py says what they mean).
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "simulator": ("robot", "task", "clock", "cameras"),
-    "safety_gate": ("robot", "clock", "backend", "mode"),
+    "safety_gate": ("robot", "clock", "backend", "mode", "speed", "stop_heartbeat"),
+    "guard": ("robot", "backend"),
     "local_controller": ("robot", "task", "clock", "backend", "mode"),
     "policy": ("robot", "task", "clock", "backend", "mode", "run_dir"),
     "perception": ("camera", "weights", "clock", "device"),
@@ -24,8 +25,8 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
 NODES = tuple(PARAMETERS)
 # Which nodes make up each kind of graph. Whoever runs episodes (the learner) may be outside of it.
 GRAPHS: Mapping[str, tuple[str, ...]] = {
-    "sim": ("simulator", "safety_gate"),
-    "learn": ("simulator", "safety_gate", "local_controller", "policy", "recorder", "episode_manager"),
+    "sim": ("simulator", "safety_gate", "guard"),
+    "learn": ("simulator", "safety_gate", "guard", "local_controller", "policy", "recorder", "episode_manager"),
 }
 BACKENDS = ("sim", "mock", "real", "replay")
 CLOCKS = ("lockstep", "realtime")
@@ -71,7 +72,12 @@ def graph(
     if _known(backend, BACKENDS, "backend") != "sim" and clock == "lockstep":
         raise UsageError(f"clock lockstep is for backend sim only, not {backend}")
     values = {"robot": robot, "task": task, "clock": clock, "backend": backend, "run_dir": run_dir, **(others or {})}
-    return [_spec(name, values) for name in dict.fromkeys(executables) if name != "simulator" or backend == "sim"]
+    return [_spec(name, values) for name in dict.fromkeys(executables) if _takes_part(name, clock, backend)]
+
+
+def _takes_part(name: str, clock: str, backend: str) -> bool:
+    """A simulator is for simulation; the guard for realtime: in lockstep nothing moves without a command."""
+    return {"simulator": backend == "sim", "guard": clock == "realtime"}.get(name, True)
 
 
 def _spec(executable: str, values: Mapping[str, str]) -> NodeSpec:

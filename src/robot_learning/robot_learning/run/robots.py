@@ -56,6 +56,8 @@ def checked(robot: Robot, where: str) -> Robot:
     except UsageError as error:
         raise UsageError(f"{where}: joints: {error}") from None
     _check_limits(robot, urdf, where)
+    if robot.limits.near_stops is not None:
+        _check_near_stops(robot.limits, f"{where}: limits.near_stops")
     return robot
 
 
@@ -65,6 +67,8 @@ def _check_numbers(robot: Robot, where: str) -> None:
         raise UsageError(f"{where}: joints: one or more different names are expected")
     _check_length(robot.home, n, f"{where}: home")
     for field in fields(Limits):
+        if field.name == "near_stops":
+            continue
         values = getattr(robot.limits, field.name)
         _check_length(values, n, f"{where}: limits.{field.name}")
         if not field.name.startswith("position_"):
@@ -87,6 +91,17 @@ def _check_numbers(robot: Robot, where: str) -> None:
         _check_length((robot.gripper.open_m, robot.gripper.closed_m), 2, f"{where}: gripper.open_m, closed_m")
     _check_above((robot.update_rate_hz,), 0.0, f"{where}: update_rate_hz")
     _check_name(TOPIC, robot.joint_states_topic, f"{where}: joint_states_topic", "/letters_and_digits/…")
+
+
+def _check_near_stops(limits: Limits, where: str) -> None:
+    stops = limits.near_stops
+    assert stops is not None
+    for field in fields(stops):
+        _check_length(getattr(stops, field.name), len(limits.velocity), f"{where}.{field.name}")
+    _check_above(stops.slope, 0.0, f"{where}.slope")
+    inside = zip(stops.lower, limits.position_lower, limits.position_upper, stops.upper, strict=True)
+    if not all(first <= lower and upper <= last for first, lower, upper, last in inside):
+        raise UsageError(f"{where}: lower and upper must enclose the position limits")
 
 
 def _check_mode(mode: ModeConfig, n: int, where: str) -> None:

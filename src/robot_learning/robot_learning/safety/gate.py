@@ -10,14 +10,16 @@ gate hold, and it holds until it is armed again. Commands answer a stamp; its ag
 that a jump of the wall clock neither stops the robot nor lets an old command pass.
 """
 
-from math import isfinite
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from robot_learning.core.errors import UsageError
-from robot_learning.core.types import Array, Command, JointState
+from robot_learning.core.joint_trajectory import InvalidTrajectory, JointTrajectory, Point, accept
+from robot_learning.core.types import Command, JointState
 from robot_learning.robots.description import Mode, Robot
+from robot_learning.safety import checks
+from robot_learning.safety.checks import Wrong
 from robot_learning.safety.limits import joint_limits, joint_model
 from robot_learning.safety.shaping import (
     TRAJECTORY_PERIODS,
@@ -26,24 +28,31 @@ from robot_learning.safety.shaping import (
     Shaper,
     VelocityShaper,
 )
+from robot_learning.safety.wanted import Followed, Renewed, Wanted, renewed
 
 MARGIN = 0.1  # rad, from the position limits
-FUTURE_NS = 10_000_000  # a stamp may be ahead of the estimated time by so much
 HOLD_NS = 500_000_000  # after disarming, the hold is repeated for so long: the robot's topic may be best effort
 SOURCE = "safety_gate"
 
 
 def command_mode(robot: Robot, backend: str, wanted: str = "") -> Mode:
-    """The mode in which a robot is commanded: `wanted`, or its default one in simulation; elsewhere trajectories, which end by themselves.
+    """The mode in which a robot is commanded: `wanted`, or by default the robot's in simulation.
+
+    Elsewhere the default is trajectories, which end by themselves.
+    """
+    mode = wanted or (robot.command_mode if backend == "sim" else "trajectory")
+    for known in robot.modes:
+        if known == mode:
+            return known
+    raise UsageError(f"mode {mode!r}: {robot.name} has {', '.join(robot.modes)}")
+
+
+def needs_guard(mode: Mode, backend: str) -> bool:
+    """Whether the gate may only be armed while the guard watches it.
 
     Forward controllers of ros2_control keep their last command for ever, also when nobody is left to change it.
     """
-    allowed = [mode for mode in robot.modes if backend == "sim" or mode == "trajectory"]
-    mode = wanted or (robot.command_mode if backend == "sim" else "trajectory")
-    for known in allowed:
-        if known == mode:
-            return known
-    raise UsageError(f"mode {mode!r}: {robot.name} with backend {backend} has {', '.join(allowed) or 'no mode that is allowed'}")
+    return backend != "sim" and mode != "trajectory"
 
 
 class Gate:
@@ -57,8 +66,9 @@ class Gate:
         timeout_s: float = 0.1,
         backend: str = "sim",
         mode: str | None = None,
+        speed: float = 1.0,
     ) -> None:
-        """`rate_hz`: of the outputs; in lockstep that of the task. `mode`: that of `command_mode` if None."""
+        """`rate_hz`: of the outputs; in lockstep that of the task. `mode`: that of `command_mode` if None. `speed`: share of the limits."""
         if clock == "lockstep" and backend != "sim":
             raise UsageError(f"safety_gate: clock lockstep is for backend sim only, not {backend}")
         self.mode = command_mode(robot, backend, mode or "")
@@ -67,24 +77,22 @@ class Gate:
         self.reason = "not armed"  # why commands do not pass; empty when they do
         self.stopped = ""  # the latched reason of a stop
         self._lockstep = clock == "lockstep"
-        self._robot, self._simulated = robot, backend == "sim"
+        self._robot, self._simulated, self._speed = robot, backend == "sim", speed
         self._n = len(robot.joints)
         self._timeout_ns = round(timeout_s * 1e9)
         self._set_rate(rate_hz)
         self._state: JointState | None = None
         self._state_ns = 0  # arrival on the steady clock
         self._before: dict[str, int] = {}
-        self._command: Command | None = None  # the last accepted one since arming
-        self._command_ns = 0  # its arrival on the steady clock
+        self._wanted: Wanted | None = None  # the last accepted command or trajectory since arming
         self._fresh = False  # it has not been put out yet
-        self._period_ns = 0  # between the last two
         self._source = ""
         self._moving = False  # outputs are in force, also while holding
         self._hold_until_ns: int | None = None
 
     def _set_rate(self, rate_hz: float) -> None:
         self._rate_hz, self._dt = rate_hz, 1.0 / rate_hz
-        self._shaper = _shaper(self._robot, self.mode, self._dt, self._simulated)
+        self._shaper = _shaper(self._robot, self.mode, self._dt, self._simulated, self._speed)
 
     @property
     def period_s(self) -> float:
@@ -95,6 +103,11 @@ class Gate:
     def holding(self) -> bool:
         """Unarmed, but outputs still bring the robot to rest or keep it there."""
         return self._moving and not self.armed
+
+    @property
+    def moving(self) -> bool:
+        """Outputs are in force: if there are no more of them, somebody must stop the robot."""
+        return self._moving
 
     @property
     def stamp_ns(self) -> int:
@@ -113,14 +126,14 @@ class Gate:
         if rate_hz and self._lockstep and rate_hz != self._rate_hz:
             self._set_rate(rate_hz)
         self.armed, self.reason, self._source = True, "", source
-        self._command, self._period_ns, self._hold_until_ns = None, 0, None
+        self._wanted, self._hold_until_ns = None, None
         self._before = dict(self.counts)
         return ""
 
     def disarm(self, reason: str, now_ns: int | None = None) -> None:
         """Commands no longer pass. In realtime the robot is held: for HOLD_NS from `now_ns` on, or without end if that is None."""
         self.armed, self.reason = False, reason
-        self._command, self._fresh = None, False
+        self._wanted, self._fresh = None, False
         self._moving = self._moving and not self._lockstep
         self._hold_until_ns = None if now_ns is None else now_ns + HOLD_NS
 
@@ -146,7 +159,7 @@ class Gate:
 
     def observe(self, state: JointState, now_ns: int) -> None:
         """A joint state arrived at `now_ns` on the steady clock. One that is not finite is not used."""
-        if not (_finite(state.position) and _finite(state.velocity)):
+        if not (checks.finite(state.position) and checks.finite(state.velocity)):
             self.count("bad_state")
             return
         if self._state is not None and state.stamp_ns < self._state.stamp_ns and not self._lockstep:
@@ -158,14 +171,39 @@ class Gate:
         refusal = self._refusal(command, now_ns)
         if refusal:
             return self.refuse(*refusal)
-        if self._command is not None:
-            self._period_ns = min(max(now_ns - self._command_ns, 0), self._timeout_ns)
-        elif self._state is not None:
-            self._shaper.reset(self._state, self._moving)
-        self._source = command.source.partition(" ")[0]
-        values = np.array(command.values, dtype=np.float64)
-        self._command, self._command_ns, self._fresh = command._replace(values=values), now_ns, True
+        self._take(renewed(command, now_ns, self._wanted, self._timeout_ns), command.source)
         return ""
+
+    def submit_trajectory(self, names: Sequence[str], points: Sequence[Point], start_ns: int | None, source: str, now_ns: int) -> str:
+        """A whole trajectory arrived at `now_ns` on the steady clock, in realtime. Returns why it is refused, or "" if it is followed.
+
+        names: of all joints, in any order. points: times from the start, rad and rad/s. start_ns: on the steady clock; None is now.
+        """
+        track = self._track(names, points, start_ns, source, now_ns)
+        if not isinstance(track, JointTrajectory):
+            return self.refuse(*track)
+        self._take(Followed(track, self.mode, self._robot.modes[self.mode]), source)
+        return ""
+
+    def _track(
+        self, names: Sequence[str], points: Sequence[Point], start_ns: int | None, source: str, now_ns: int
+    ) -> JointTrajectory | tuple[str, str]:
+        state = self._state
+        if not self.armed or state is None or self._lockstep:
+            why = "trajectories are for realtime" if self._lockstep else "no joint state yet"
+            return ("trajectory", why) if self.armed else ("unarmed", self.reason or "not armed")
+        if wrong := checks.wrong_source(source, self._source):
+            return wrong
+        try:
+            track = accept(names, points, start_ns, self._robot.joints, now_ns, (state.position.tolist(), state.velocity.tolist()))
+        except InvalidTrajectory as error:
+            return "trajectory", str(error)
+        return checks.too_far(np.array(track.positions[-len(points)]), state, self._robot.joints) or track
+
+    def _take(self, wanted: Wanted, source: str) -> None:
+        if self._wanted is None and self._state is not None:
+            self._shaper.reset(self._state, self._moving)
+        self._wanted, self._fresh, self._source = wanted, True, checks.name_of(source)
 
     def refuse(self, kind: str, text: str) -> str:
         """Counts a command that is not usable, and returns the text."""
@@ -173,38 +211,24 @@ class Gate:
         self.count(kind)
         return text
 
-    def _refusal(self, command: Command, now_ns: int) -> tuple[str, str] | None:
+    def _refusal(self, command: Command, now_ns: int) -> Wrong:
         """The kind and the text of what is wrong, in the order in which it is looked at."""
-        if not self.armed:
-            return "unarmed", self.reason or "not armed"
-        if self._state is None:
-            return "no_state", "no joint state yet"
-        if command.mode != self.mode:
-            return "mode", f"mode {command.mode!r}; the gate is in mode {self.mode}"
-        shape = _shape(command.values)
-        if shape != (self._n,):
-            return "length", f"values of shape {shape} for {self._n} joints"
-        if not _finite(np.asarray(command.values, dtype=np.float64)):  # before any clipping, which lets NaN pass
-            return "non_finite", "a value is not finite"
-        source = command.source.partition(" ")[0]
-        if self._source and source != self._source:
-            return "source", f"command of {source!r}; {self._source} commands"
-        wrong = self._wrong_stamp(command.stamp_ns, self._state, now_ns)
-        return (wrong[0], f"command of {source!r}: {wrong[1]}") if wrong else None
-
-    def _wrong_stamp(self, stamp_ns: int, state: JointState, now_ns: int) -> tuple[str, str] | None:
-        if self._lockstep:
-            if stamp_ns != state.stamp_ns:
-                return "stamp", f"stamp {stamp_ns}; the last joint state has {state.stamp_ns}"
-            if self._command is not None and self._command.stamp_ns == stamp_ns:
-                return "repeated", f"stamp {stamp_ns} is answered already"
-            return None
-        age_ns = state.stamp_ns + (now_ns - self._state_ns) - stamp_ns
-        if age_ns > self._timeout_ns:
-            return "stale", f"answers a joint state that is {age_ns / 1e9:.3f} s old"
-        if age_ns < -FUTURE_NS:
-            return "future", f"answers a joint state {-age_ns / 1e9:.3f} s in the future"
+        state = self._state
+        if not self.armed or state is None:
+            return ("no_state", "no joint state yet") if self.armed else ("unarmed", self.reason or "not armed")
+        wrong = checks.wrong_values(command, self.mode, self._n) or checks.wrong_source(command.source, self._source)
+        if wrong:
+            return wrong
+        if wrong := self._wrong_stamp(command.stamp_ns, state, now_ns):
+            return wrong[0], f"command of {checks.name_of(command.source)!r}: {wrong[1]}"
+        if self._wanted is None and self.mode in ("position", "trajectory"):
+            return checks.too_far(command.values, state, self._robot.joints)
         return None
+
+    def _wrong_stamp(self, stamp_ns: int, state: JointState, now_ns: int) -> Wrong:
+        if self._lockstep:
+            return checks.wrong_answer(stamp_ns, state.stamp_ns, self._wanted.stamp_ns if isinstance(self._wanted, Renewed) else None)
+        return checks.wrong_age(state.stamp_ns + (now_ns - self._state_ns) - stamp_ns, self._timeout_ns)
 
     def output(self, now_ns: int) -> Command | None:
         """What the robot is to do now, with the stamp of the joint state that it answers; None: nothing.
@@ -216,30 +240,30 @@ class Gate:
             return None
         if self.armed and not self._lockstep:
             self._watch(now_ns)
-        if self._command is not None and self.armed:
-            return self._shaped(self._command, state, now_ns)
+        if self._wanted is not None and self.armed:
+            return self._shaped(self._wanted, state, now_ns)
         return self._held(state, now_ns) if self._moving else None
 
     def _watch(self, now_ns: int) -> None:
         """Staleness, on the steady clock."""
-        if self._command is None:
+        if self._wanted is None:
             return
         late = "joint_state" if not self._state_is_fresh(now_ns) else ""
-        late = late or ("command" if now_ns - self._command_ns > self._timeout_ns else "")
+        late = late or ("command" if self._wanted.late(now_ns) else "")
         if late:
             self.count(f"{late}_timeout")
             self.disarm(f"no {late.replace('_', ' ')} for {self._timeout_ns / 1e9:g} s; arm again")
 
-    def _shaped(self, command: Command, state: JointState, now_ns: int) -> Command:
-        time_left = self._dt if self._lockstep else (self._command_ns + self._period_ns - now_ns) * 1e-9
-        values, kinds = self._shaper.step(command.values, state, True, time_left)
+    def _shaped(self, wanted: Wanted, state: JointState, now_ns: int) -> Command:
+        target, time_left = wanted.target(state, now_ns)
+        values, kinds = self._shaper.step(target, state, True, self._dt if self._lockstep else time_left)
         if kinds:
             for kind in kinds:
                 self.count(kind)
         if self._fresh:
             self.count("changed" if kinds else "passed")
         self._fresh, self._moving = False, True
-        return Command(state.stamp_ns, self.mode, values, SOURCE, command.step)
+        return Command(state.stamp_ns, self.mode, values, SOURCE, wanted.step)
 
     def _held(self, state: JointState, now_ns: int) -> Command | None:
         if self._hold_until_ns is not None and now_ns > self._hold_until_ns:
@@ -252,22 +276,10 @@ class Gate:
         return self._state is not None and now_ns - self._state_ns <= self._timeout_ns
 
 
-def _shaper(robot: Robot, mode: Mode, dt: float, simulated: bool) -> Shaper:
-    limits = joint_limits(robot.limits, MARGIN)
+def _shaper(robot: Robot, mode: Mode, dt: float, simulated: bool, speed: float) -> Shaper:
+    limits = joint_limits(robot.limits, MARGIN, speed)
     if mode == "effort":
         return EffortShaper(limits, joint_model(robot.plant, len(robot.joints), simulated), robot.modes["effort"], dt)
     if mode == "velocity":
         return VelocityShaper(limits, dt)
     return PositionShaper(limits, dt, TRAJECTORY_PERIODS if mode == "trajectory" else 1.0)
-
-
-def _finite(values: Array) -> bool:
-    return all(map(isfinite, values.tolist()))
-
-
-def _shape(values: Any) -> tuple[int, ...] | None:
-    """None: no numbers at all."""
-    try:
-        return np.asarray(values, dtype=np.float64).shape
-    except (TypeError, ValueError):
-        return None

@@ -26,6 +26,8 @@ class JointLimits(NamedTuple):
     effort: Array  # N·m
     effort_rate: Array  # N·m/s
 
+    near_stops: tuple[Array, Array, Array, Array] | None  # lower and upper [rad], slope [rad/s²], offset [rad/s] of NearStops
+
 
 class JointModel(NamedTuple):
     """A joint on its own: inertia · q̈ + damping · q̇ = effort."""
@@ -34,11 +36,15 @@ class JointModel(NamedTuple):
     damping: Array  # N·m·s/rad
 
 
-def joint_limits(limits: Limits, margin: float) -> JointLimits:
-    """`limits` as arrays, the position limits drawn in by `margin` [rad]."""
+def joint_limits(limits: Limits, margin: float, speed: float = 1.0) -> JointLimits:
+    """`limits` as arrays, the position limits drawn in by `margin` [rad], velocities multiplied by `speed`."""
     lower, upper = np.array(limits.position_lower), np.array(limits.position_upper)
-    rates = (np.array(x) for x in (limits.velocity, limits.acceleration, limits.jerk, limits.effort, limits.effort_rate))
-    return JointLimits(lower + margin, upper - margin, lower, upper, *rates)
+    velocity = speed * np.array(limits.velocity)
+    acceleration, jerk = np.array(limits.acceleration), np.array(limits.jerk)
+    effort, effort_rate = np.array(limits.effort), np.array(limits.effort_rate)
+    near = limits.near_stops
+    stops = (np.array(near.lower), np.array(near.upper), np.array(near.slope), np.array(near.offset)) if near else None
+    return JointLimits(lower + margin, upper - margin, lower, upper, velocity, acceleration, jerk, effort, effort_rate, stops)
 
 
 def joint_model(plant: Plant, joints: int, simulated: bool) -> JointModel:
@@ -67,7 +73,16 @@ def allowed_velocity(limits: JointLimits, position: Array, dt: float) -> tuple[A
     """The lowest and the highest velocity at `position`: the velocity limit, shrinking to 0 towards the position limits."""
     upper = np.minimum(limits.velocity, stopping_velocity(limits.upper - position, limits.acceleration, dt))
     lower = -np.minimum(limits.velocity, stopping_velocity(position - limits.lower, limits.acceleration, dt))
+    if limits.near_stops is not None:
+        first, last, slope, offset = limits.near_stops
+        upper = np.minimum(upper, _near(last - position, slope, offset))
+        lower = np.maximum(lower, -_near(position - first, slope, offset))
     return lower, upper
+
+
+def _near(room: Array, slope: Array, offset: Array) -> Array:
+    result: Array = np.maximum(np.sqrt(slope * np.maximum(room, 0.0)) - offset, 0.0)
+    return result
 
 
 def barrier_gain(model: JointModel, dt: float) -> Array:

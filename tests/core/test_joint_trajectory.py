@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_learning.robots.joint_trajectory import STREAM_PERIODS, InvalidTrajectory, JointTrajectory, Point, accept, streamed
+from robot_learning.core.joint_trajectory import STREAM_PERIODS, InvalidTrajectory, JointTrajectory, Point, accept, streamed
 from robot_learning.safety.shaping import TRAJECTORY_PERIODS
 
 JOINTS = ("a", "b")
