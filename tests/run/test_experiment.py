@@ -26,6 +26,8 @@ def test_settings_win_over_the_file_and_name_values_at_any_depth():
     [
         ("robot=fr33", "robot: config/robots: no 'fr33'; did you mean 'fr3'?"),
         ("task=reech", "task: config/tasks: no 'reech'; did you mean 'reach'?"),
+        ("task=peg", "task: config/tasks: no 'peg'; did you mean 'peg_insertion'?"),
+        ("robot=UR5E", "robot: config/robots: no 'UR5E'; did you mean 'ur5e'?"),
         ("evaluation.cameras=[overveiw]", "evaluation.cameras: config/cameras: no 'overveiw'; did you mean 'overview'?"),
         ("iteration=3", "iteration: unknown key; did you mean 'iterations'?"),
         ("local.kl_stepp=3", "local.kl_stepp: unknown key; did you mean 'kl_step'?"),
@@ -76,6 +78,33 @@ def test_every_wrong_setting_is_one_line_that_names_it(setting, expected):
         experiment.load("reach_local", [setting])
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert ".yaml" not in str(caught.value)  # the file is right
+
+
+def test_an_error_is_told_of_the_command_line_or_of_the_file_wherever_it_is(tmp_path):
+    text = experiment.as_yaml(experiment.load("reach_local"))
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r"^command line: robot: config/robots: no 'fr4'; did you mean 'fr3'\?"):
+        experiment.load(str(path), (), ["robot:=fr4"])
+    path.write_text(text.replace("robot: fr3", "robot: fr4"))
+    with pytest.raises(UsageError, match=r"mine\.yaml: robot: config/robots: no 'fr4'; did you mean 'fr3'\?"):
+        experiment.load(str(path), ["seed=1"])
+    assert experiment.load(str(path), (), ["robot:=ur5"]).robot == "ur5"
+
+
+def test_a_continuation_with_a_wrong_word_is_told_of_the_command_line(tmp_path):
+    folder.adopt("reach_local", tmp_path)
+    with pytest.raises(UsageError, match="^command line: iterations: 0; 1 to 1000 is expected"):
+        folder.resume(tmp_path, ["iterations=0"], ())
+
+
+@pytest.mark.parametrize(("word", "meant"), [("iteratons", "iterations"), ("Robot", "robot"), ("tsk", "task")])
+def test_a_required_key_that_is_misspelt_is_not_called_missing(tmp_path, word, meant):
+    path = tmp_path / "mine.yaml"
+    path.write_text(experiment.as_yaml(experiment.load("reach_local")).replace(f"\n{meant}:", f"\n{word}:"))
+    with pytest.raises(UsageError, match=f"mine.yaml: {word}: unknown key; did you mean '{meant}'"):
+        experiment.load(str(path))
 
 
 @pytest.mark.parametrize("where", ["reach_lcal", "config/experiments/reach_lcal.yaml"])

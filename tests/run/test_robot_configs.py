@@ -11,7 +11,7 @@ from robot_learning.core.errors import UsageError
 from robot_learning.core.paths import share_dir
 from robot_learning.robots.description import Robot
 from robot_learning.run import robots
-from robot_learning.run.config import available
+from robot_learning.run.config import available, read
 from robot_learning.run.robots import checked, load_chain, load_robot, urdf_path
 
 NAN, INF = float("nan"), float("inf")
@@ -46,9 +46,17 @@ def test_tool_points_down_at_home_and_is_within_reach(name: str) -> None:
     assert 0.3 < pose[2, 3] < 0.6
 
 
-def test_unknown_robot_names_the_near_one() -> None:
-    with pytest.raises(UsageError, match="did you mean 'ur5e'"):
-        load_robot("ur5ee")
+@pytest.mark.parametrize(("name", "meant"), [("ur5ee", "ur5e"), ("UR5E", "ur5e"), ("FR3", "fr3"), ("u", "ur5")])
+def test_unknown_robot_names_the_near_one(name: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=f"did you mean '{meant}'"):
+        load_robot(name)
+
+
+def test_a_key_that_is_misspelt_in_a_robot_is_not_called_missing(tmp_path: Path) -> None:
+    path = tmp_path / "fr3.yaml"
+    path.write_text((share_dir() / "config" / "robots" / "fr3.yaml").read_text().replace("joint_damping:", "joint_dampin:"))
+    with pytest.raises(UsageError, match="fr3.yaml: plant.joint_dampin: unknown key; did you mean 'joint_damping'"):
+        read(Robot, path)
 
 
 def limits(robot: Robot, **changes: Any) -> Robot:

@@ -1,7 +1,8 @@
 """Reads YAML into frozen dataclasses; every error is one line with file, field and what is allowed."""
 
+from copy import deepcopy
 from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from robot_learning.core.errors import UsageError
 from robot_learning.core.paths import share_dir
 from robot_learning.run.complaint import UNKNOWN, complaint
+from robot_learning.run.near import near
 
 T = TypeVar("T")
 MAX_BYTES = 1_000_000
@@ -26,8 +28,8 @@ def named_file(folder: str, name: str) -> Path:
     """config/<folder>/<name>.yaml; UsageError with the near match if there is none."""
     names = available(folder)
     if name not in names:
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        meant = near(name, names)
+        hint = f"did you mean {meant!r}? " if meant else ""
         raise UsageError(f"config/{folder}: no {name!r}; {hint}there is {', '.join(names)}")
     return share_dir() / "config" / folder / f"{name}.yaml"
 
@@ -61,12 +63,18 @@ def load_yaml(path: Path) -> Any:
     if text.count(b"[") + text.count(b"{") > 100_000:
         raise UsageError(f"{path}: nested too deeply")
     try:
-        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
+        content = deepcopy(_parsed(text))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: {' '.join(str(error).split()) or 'nested too deeply'}") from None
     if _depth(content) > MAX_DEPTH:
         raise UsageError(f"{path}: nested deeper than {MAX_DEPTH}")
     return content
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: bytes) -> Any:
+    """YAML takes 20 ms for a robot, and the same few files are read again and again."""
+    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
 
 
 def _depth(value: Any) -> int:
@@ -84,19 +92,20 @@ def build(cls: type[T], content: Any, where: str) -> T:
     try:
         return TypeAdapter(cls).validate_python(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        hint = f"; {_near(cls, first['loc'])}" if first["type"] in UNKNOWN else ""
+        found = error.errors()
+        first = next((each for each in found if each["type"] in UNKNOWN), found[0])  # what is missing may be there, misspelt
+        hint = f"; {_meant(cls, first['loc'])}" if first["type"] in UNKNOWN else ""
         raise UsageError(f"{where}: {complaint(cls, first)}{hint}") from None
 
 
-def _near(cls: Any, location: tuple[Any, ...]) -> str:
+def _meant(cls: Any, location: tuple[Any, ...]) -> str:
     for part in location[:-1]:
         inner = next((f.type for f in fields(cls) if f.name == part), None) if is_dataclass(cls) else None
         cls = inner
     allowed = [f.name for f in fields(cls)] if is_dataclass(cls) else []
-    near = get_close_matches(str(location[-1]), allowed, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
+    meant = near(str(location[-1]), allowed)
+    if meant:
+        return f"did you mean {meant!r}?"
     return f"allowed are {', '.join(allowed)}" if allowed else "remove it"
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +24,7 @@ from robot_learning.models.planner import PlanningRules
 from robot_learning.robots.description import Mode
 from robot_learning.run import overrides
 from robot_learning.run.config import available, build, load_yaml, named_file
+from robot_learning.run.near import near
 from robot_learning.run.records import as_plain
 
 Count = Annotated[int, Field(ge=1, le=1000)]
@@ -45,6 +45,7 @@ Algorithm = Literal[
     "mpc",
 ]
 IMITATION = ("behaviour_cloning", "dagger", "plato", "steady_gps")  # a policy learns from local controllers that can do the task already
+COMMAND_LINE = "command line"
 LOCAL = ("local_gps", "steady_local", "ilqr")  # no policy
 
 
@@ -126,7 +127,19 @@ class Experiment:
 def load(where: str, settings: Sequence[str] = (), remaps: Sequence[str] = ()) -> Experiment:
     """The experiment in a file (or named in config/experiments) with the command line's changes; UsageError is one line."""
     path = find(where)
-    return checked(overrides.apply(content(path), overrides.parse(settings, remaps), str(path)), str(path))
+    return changed(path, settings, remaps)
+
+
+def changed(path: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experiment:
+    """The experiment in a file with the command line's changes; UsageError names the file, or the command line if the file is right."""
+    own, changes = content(path), overrides.parse(settings, remaps)
+    try:
+        return checked(overrides.apply(own, changes, str(path)), str(path))
+    except UsageError:
+        if not changes:
+            raise
+        checked(own, str(path))
+        return checked(overrides.apply(own, changes, COMMAND_LINE), COMMAND_LINE)
 
 
 def content(path: Path) -> Any:
@@ -147,8 +160,8 @@ def find(where: str) -> Path:
         return path
     if path.parent == Path() and path.suffix == "":
         return named_file("experiments", where)
-    near = get_close_matches(path.stem, available("experiments"), n=1)
-    hint = f"; did you mean {share_dir() / 'config' / 'experiments' / near[0]}.yaml?" if near else ""
+    meant = near(path.stem, available("experiments"))
+    hint = f"; did you mean {share_dir() / 'config' / 'experiments' / meant}.yaml?" if meant else ""
     raise UsageError(f"{where}: no such file{hint}")
 
 
@@ -156,6 +169,7 @@ def checked(content: Any, where: str) -> Experiment:
     """`content` as an experiment whose robot, task and cameras exist."""
     experiment = build(Experiment, content, where)
     _check_positive(experiment, where)
+    _check_multiples(experiment, where)
     _check_imitation(experiment, where)
     _check_planning(experiment, where)
     for label, folder, names in (
@@ -212,6 +226,10 @@ def _check_positive(experiment: Experiment, where: str) -> None:
         least = 1 if name in at_least_one else 0
         if not (least <= value < float("inf")) or (name in above and value == 0):
             raise UsageError(f"{where}: {name}: {value}; {'more than 0' if name in above else f'at least {least}'} is expected")
+
+
+def _check_multiples(experiment: Experiment, where: str) -> None:
+    local, badmm = experiment.local, experiment.badmm
     for section, name, least_multiple, most_multiple in (
         ("local", "kl_step", local.kl_step_least, local.kl_step_most),
         ("badmm", "weight", badmm.weight_least, badmm.weight_most),

@@ -13,8 +13,7 @@ from pathlib import Path
 from robot_learning.core.atomic import require_space, work_failed, write_atomic
 from robot_learning.core.errors import UsageError
 from robot_learning.run import checkpoints, demonstrations, resolved, summary
-from robot_learning.run.experiment import Experiment, as_yaml, checked, content, load
-from robot_learning.run.overrides import apply, parse
+from robot_learning.run.experiment import Experiment, as_yaml, changed, checked, content, load
 
 CONFIG = "config.yaml"
 _claimed: dict[Path, int] = {}  # folders that this process has locked, each with its descriptor
@@ -78,8 +77,8 @@ def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experim
     """The experiment of a run that goes on; of its settings only `iterations` may change. Writes nothing: see `change`."""
     path = run / CONFIG
     before = read_experiment(run)
-    changed = checked(apply(content(path), parse(settings, remaps), str(path)), str(path))
-    if replace(changed, iterations=before.iterations) != before:
+    chosen = changed(path, settings, remaps)
+    if replace(chosen, iterations=before.iterations) != before:
         more = f"--set iterations={before.iterations + 5}"
         raise UsageError(f"--resume {run}: only iterations may be changed ({more}); for the rest start a new run")
     done = checkpoints.latest(run)
@@ -89,9 +88,9 @@ def resume(run: Path, settings: Sequence[str], remaps: Sequence[str]) -> Experim
         raise UsageError(f"{error}; without that file the run goes on and makes it anew") from None
     if learned and done == 0:
         raise UsageError(f"{run / 'checkpoints'}: no checkpoint, but {summary.NAME} has {len(learned)} iterations; start a new run")
-    if changed.iterations < done:
-        raise UsageError(f"--resume {run}: iterations: {changed.iterations}, but {done} are done; at least {done} is expected")
-    return changed
+    if chosen.iterations < done:
+        raise UsageError(f"--resume {run}: iterations: {chosen.iterations}, but {done} are done; at least {done} is expected")
+    return chosen
 
 
 def claim(run: Path) -> None:
