@@ -112,7 +112,7 @@ def test_a_small_training_in_process_makes_a_whole_run(tmp_path, monkeypatch, ca
     assert (run / "report.html").read_bytes() == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_within_three_seconds_and_leaves_a_run(tmp_path, number):
     settings = ["--set", "conditions.train=1", "--set", "iterations=500"]
     words = ["train", "reach_local", "--through", "process", "--out", tmp_path / "run", *settings]

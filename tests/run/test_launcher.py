@@ -13,11 +13,15 @@ import pytest
 from robot_learning.core.errors import UsageError, WorkFailed
 from robot_learning.run import domains, graphs, preflight, warden
 from robot_learning.run.graph import NodeSpec
-from robot_learning.run.launcher import Launcher
+from robot_learning.run.launcher import REAP_S, Launcher
 
 DUMMY = Path(__file__).with_name("dummy_node.py")
 DOMAIN = 15
 STOPPED_WITHIN_S = 3.0
+GRACE_S = 0.4  # in the place of the launcher's 2 s, where a test is not about them
+
+
+LAUNCHER_GRACE_S = Launcher.GRACE_S
 
 
 def command(spec: NodeSpec) -> list[str]:
@@ -60,6 +64,7 @@ def pids(logs: Path) -> list[int]:
 def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # locks of this test alone
     monkeypatch.setattr(domains, "inhabited", lambda domain: False)
+    monkeypatch.setattr(Launcher, "GRACE_S", GRACE_S)
     folder = tmp_path / "run" / "logs"
     yield folder
     assert pids(folder) == []
@@ -81,7 +86,8 @@ def test_starts_all_and_stops_all(logs: Path) -> None:
     assert (logs / "good_0.log").read_text() == f"ready\ndomain {DOMAIN}\nheld\n"
 
 
-def test_a_node_that_will_not_stop_is_killed_in_time(logs: Path) -> None:
+def test_a_node_that_will_not_stop_is_killed_in_time(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Launcher, "GRACE_S", LAUNCHER_GRACE_S)
     with launcher(logs, "good", "stubborn") as graph:
         start = time.monotonic()
         assert graph.stop() == ["stubborn_1"]
@@ -103,7 +109,10 @@ def frozen(logs: Path) -> None:
 
 
 @pytest.mark.parametrize("hung", [True, False])
-def test_a_hung_learner_and_a_hung_node_of_any_graph_end_in_time(logs: Path, tmp_path: Path, hung: bool) -> None:
+def test_a_hung_learner_and_a_hung_node_of_any_graph_end_in_time(logs: Path, monkeypatch: pytest.MonkeyPatch, hung: bool) -> None:
+    assert graphs.STOP_S + REAP_S < STOPPED_WITHIN_S
+    monkeypatch.setattr(graphs, "STOP_S", 2 * GRACE_S)
+    monkeypatch.setattr(graphs, "ALONE_S", GRACE_S)
     one, other = launcher(logs, "good"), Launcher(specs("good", "good"), logs / "graph-1", DOMAIN + 1, command)
     words, environment = [sys.executable, "-I", "-S", str(DUMMY), "good"], os.environ | one.environment
     with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment) as learner:
@@ -224,7 +233,7 @@ def test_when_the_watching_process_is_killed_the_nodes_go_too(logs: Path) -> Non
 
 @pytest.mark.parametrize("orders", [b"", b'[{"name": "go'])
 def test_a_launcher_that_ends_while_it_orders_leaves_a_warden_that_says_nothing(orders: bytes) -> None:
-    ended = subprocess.run([sys.executable, "-I", "-S", warden.__file__], input=orders, capture_output=True, check=False)
+    ended = subprocess.run([sys.executable, "-I", "-S", warden.__file__, "1"], input=orders, capture_output=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
 
 
@@ -232,7 +241,8 @@ STARTER = """
 import sys, time
 sys.path[:0] = {paths}
 from pathlib import Path
-from test_launcher import launcher
+from test_launcher import GRACE_S, Launcher, launcher
+Launcher.GRACE_S = GRACE_S
 with launcher(Path(sys.argv[1]), "good", "stubborn"):
     print("up", flush=True)
     time.sleep(60)

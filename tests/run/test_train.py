@@ -26,6 +26,19 @@ def make(path, name="reach_local", settings=SMALL, **runner):
     return run, FakeRunner(prepare(chosen), **runner)
 
 
+@pytest.fixture(scope="module")
+def one_run(tmp_path_factory):
+    """A run that is done, its setting and its summary."""
+    run, runner = make(tmp_path_factory.mktemp("one") / "run")
+    return run, runner.setting, Trainer(run, runner, "process").train()
+
+
+@pytest.fixture
+def done(one_run, tmp_path):
+    """A copy of it for a test to harm, and the setting."""
+    return shutil.copytree(one_run[0], tmp_path / "run"), one_run[1]
+
+
 def interrupt_at(number):
     def before(ran):
         if ran == number:
@@ -75,11 +88,10 @@ def test_ctrl_c_at_any_episode_leaves_a_run_that_can_be_looked_at(tmp_path, numb
     assert folder.resume(run, (), ()).iterations == 3
 
 
-def test_more_iterations_may_be_asked_for_and_nothing_else(tmp_path):
-    run, runner = make(tmp_path / "run")
-    Trainer(run, runner, "process").train()
+def test_more_iterations_may_be_asked_for_and_nothing_else(done):
+    run, setting = done
     folder.change(run, folder.resume(run, ["iterations=4"], ()))
-    content = Trainer(run, FakeRunner(runner.setting), "process").train()
+    content = Trainer(run, FakeRunner(setting), "process").train()
     assert [i["iteration"] for i in content["iterations"]] == [1, 2, 3, 4]
     for setting in ("seed=5", "rollouts=4", "robot=fer", "local.kl_step=0.5"):
         with pytest.raises(UsageError, match="only iterations"):
@@ -118,12 +130,9 @@ def test_a_nearly_full_disk_refuses_a_continuation_before_anything_changes(tmp_p
     assert summary.load(run)["state"] == "finished"
 
 
-def test_another_seed_gives_other_costs(tmp_path):
-    found = []
-    for seed in (0, 1):
-        run, runner = make(tmp_path / str(seed), settings=[*SMALL, f"seed={seed}", "iterations=1"])
-        found.append(Trainer(run, runner, "process").train()["iterations"][0]["costs"])
-    assert found[0] != found[1]
+def test_another_seed_gives_other_costs(tmp_path, one_run):
+    run, runner = make(tmp_path / "run", settings=[*SMALL, f"seed={one_run[2]['seed'] + 1}", "iterations=1"])
+    assert Trainer(run, runner, "process").train()["iterations"][0]["costs"] != one_run[2]["iterations"][0]["costs"]
 
 
 def test_evaluation_is_without_noise_and_not_counted_as_samples(tmp_path):
@@ -144,9 +153,8 @@ def test_an_episode_that_breaks_is_run_again_once(tmp_path):
     assert "lockstep stalled" in (run / "report.html").read_text()
 
 
-def test_a_test_that_breaks_is_run_again_once_and_changes_no_verdict(tmp_path):
-    run, runner = make(tmp_path / "run")
-    expected = Trainer(run, runner, "process").train()["iterations"][0]["outcomes"]
+def test_a_test_that_breaks_is_run_again_once_and_changes_no_verdict(tmp_path, one_run):
+    expected = one_run[2]["iterations"][0]["outcomes"]
     training = 6  # episodes before the first test: two conditions, three of each
     run, runner = make(tmp_path / "again", before=lambda ran: "fault: lockstep stalled" if ran == training else None)
     content = Trainer(run, runner, "process").train()
@@ -249,9 +257,8 @@ def test_a_run_whose_first_checkpoint_found_the_disk_full_goes_on_from_the_start
     assert [i["iteration"] for i in content["iterations"]] == [1, 2, 3]
 
 
-def test_a_run_that_lost_its_checkpoints_is_refused(tmp_path):
-    run, runner = make(tmp_path / "run")
-    Trainer(run, runner, "process").train()
+def test_a_run_that_lost_its_checkpoints_is_refused(done):
+    run, _ = done
     shutil.rmtree(run / "checkpoints")
     with pytest.raises(UsageError, match=r"checkpoints: no checkpoint, but summary.json has 3 iterations"):
         folder.resume(run, (), ())

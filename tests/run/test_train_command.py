@@ -1,13 +1,10 @@
 """A run begins, goes on, is refused or is interrupted, always with a folder that says so."""
 
-import fcntl
 import itertools
 import os
-import pty
 import signal
 import subprocess
 import sys
-import termios
 from functools import partial
 
 import pytest
@@ -186,25 +183,3 @@ def test_a_start_that_fails_after_all_is_told_in_the_summary(tmp_path, monkeypat
     with pytest.raises(OSError, match="Too many"):
         train_command.run(made, Where())
     assert (summary.load(made)["state"], summary.load(made)["ending"]) == ("failed", "operating system: Too many open files")
-
-
-def test_a_closed_terminal_leaves_a_run_that_was_interrupted(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    settings = [word for setting in ("conditions.train=1", "iterations=500") for word in ("--set", setting)]
-    words = [sys.executable, "-m", "robot_learning.run.cli", "train", "reach_local", "--through", "process", "--out", str(tmp_path / "run")]
-    terminal, inside = pty.openpty()
-
-    def take_terminal():
-        fcntl.ioctl(inside, termios.TIOCSCTTY, 0)
-
-    streams = {"stdin": inside, "stdout": inside, "stderr": inside}
-    with subprocess.Popen([*words, *settings], env=environment, start_new_session=True, preexec_fn=take_terminal, **streams) as process:
-        os.close(inside)
-        shown = b""
-        while b"iteration 1/" not in shown:
-            shown += os.read(terminal, 4096)  # OSError once the command ended
-        os.close(terminal)
-    assert process.returncode == 130
-    content = summary.load(tmp_path / "run")
-    assert content["state"] == "interrupted"
-    assert (tmp_path / "run" / "report.html").is_file()

@@ -40,6 +40,8 @@ class Launcher:
     `check()` from time to time, which names the node that ended. Ctrl-C reaches this process only; the nodes are told by `stop`.
     """
 
+    GRACE_S = 2.0  # between SIGINT and SIGKILL
+
     def __init__(
         self,
         specs: Sequence[NodeSpec],
@@ -134,8 +136,9 @@ class Launcher:
                     raise UsageError(f"{spec.name}: {said.removeprefix('error: ')}")
                 raise WorkFailed(f"{spec.name} {_how(code)}: {said} ({self.log(spec.name)})")
 
-    def order_stop(self, grace_s: float = warden.GRACE_S) -> None:
-        """SIGINT to all nodes, SIGKILL after `grace_s`; `stop` waits for it. A second call does nothing."""
+    def order_stop(self, grace_s: float | None = None) -> None:
+        """SIGINT to all nodes, SIGKILL after `grace_s` or GRACE_S; `stop` waits for it. A second call does nothing."""
+        grace_s = self.GRACE_S if grace_s is None else grace_s
         if self._warden is None or self._warden.stdin is None or self._warden.stdin.closed:
             return
         self._stopped_by = time.monotonic() + grace_s + REAP_S
@@ -174,7 +177,7 @@ class Launcher:
             raise UsageError(f"{self.logs}: {error.strerror}; a folder that can be written is expected") from None
         orders = [{"name": spec.name, "command": self._command(spec), "log": str(self.log(spec.name))} for spec in self.specs]
         self._warden = subprocess.Popen(
-            [sys.executable, "-I", "-S", warden.__file__],
+            [sys.executable, "-I", "-S", warden.__file__, str(self.GRACE_S)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | self.environment,

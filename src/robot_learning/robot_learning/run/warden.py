@@ -2,7 +2,7 @@
 
 The launcher starts it with the list of processes as JSON in its first line of standard input, and reads one JSON line for each that
 ended. When standard input ends, because the launcher is dead, or brings a number of seconds, every process gets SIGINT, and after so long
-(GRACE_S at the end of the input) SIGKILL. If the warden itself is killed, the kernel kills its children (PR_SET_PDEATHSIG).
+(at the end of the input: as its one argument says) SIGKILL. If it is killed itself, the kernel kills its children (PR_SET_PDEATHSIG).
 
 Run by path with `python -I -S`: only the standard library, and up in 20 ms.
 """
@@ -18,7 +18,6 @@ import time
 from contextlib import suppress
 from typing import Any
 
-GRACE_S = 2.0
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -88,7 +87,7 @@ def main() -> None:
     while processes and commands not in wait_readable([commands, wake_read], None):
         os.read(wake_read, 4096)
         reap(processes)
-    grace_s = float((processes and os.read(commands, 64)) or GRACE_S)
+    grace_s = float((processes and os.read(commands, 64)) or sys.argv[1])
     everyone = dict(processes)
     signal_all(processes, signal.SIGINT)
     deadline = time.monotonic() + grace_s
