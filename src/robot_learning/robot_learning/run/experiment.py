@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -47,6 +48,41 @@ Algorithm = Literal[
 IMITATION = ("behaviour_cloning", "dagger", "plato", "steady_gps")  # a policy learns from local controllers that can do the task already
 COMMAND_LINE = "command line"
 LOCAL = ("local_gps", "steady_local", "ilqr")  # no policy
+ABOVE_ZERO = (
+    "local.kl_step",
+    "local.kl_step_least",
+    "fit.rate",
+    "fit.least_deviation",
+    "badmm.weight",
+    "badmm.weight_least",
+    "steady.trust",
+    "steady.deviation",
+    "demonstration.variance",
+    "ilqr.tolerance",
+)
+AT_LEAST_ONE = (
+    "local.memory",
+    "local.points_per_component",
+    "fit.steps",
+    "fit.batch",
+    "steady.members",
+    "steady.patience",
+    "ilqr.iterations",
+)
+AT_LEAST_ZERO = (
+    "local.mixture_components",
+    "local.covariance_floor",
+    "fit.decay",
+    "augmented_lagrangian.penalty",
+    "augmented_lagrangian.dual_step",
+    "badmm.dual_step",
+    "plato.nearness",
+    "steady.errors",
+    "steady.alone",
+    "steady.bond",
+    "steady.velocity",
+    "steady.jitter",
+)
 
 
 @dataclass(frozen=True)
@@ -186,46 +222,11 @@ def checked(content: Any, where: str) -> Experiment:
 
 
 def _check_positive(experiment: Experiment, where: str) -> None:
-    local, fit, augmented, badmm = experiment.local, experiment.fit, experiment.augmented_lagrangian, experiment.badmm
-    above = {
-        "local.kl_step": local.kl_step,
-        "local.kl_step_least": local.kl_step_least,
-        "fit.rate": fit.rate,
-        "fit.least_deviation": fit.least_deviation,
-        "badmm.weight": badmm.weight,
-        "badmm.weight_least": badmm.weight_least,
-        "steady.trust": experiment.steady.trust,
-        "steady.deviation": experiment.steady.deviation,
-        "demonstration.variance": experiment.demonstration.variance,
-        "ilqr.tolerance": experiment.ilqr.tolerance,
-    }
-    at_least_one = {
-        "local.memory": local.memory,
-        "local.points_per_component": local.points_per_component,
-        "fit.steps": fit.steps,
-        "fit.batch": fit.batch,
-        "steady.members": experiment.steady.members,
-        "steady.patience": experiment.steady.patience,
-        "ilqr.iterations": experiment.ilqr.iterations,
-    }
-    at_least_zero = {
-        "local.mixture_components": local.mixture_components,
-        "local.covariance_floor": local.covariance_floor,
-        "fit.decay": fit.decay,
-        "augmented_lagrangian.penalty": augmented.penalty,
-        "augmented_lagrangian.dual_step": augmented.dual_step,
-        "badmm.dual_step": badmm.dual_step,
-        "plato.nearness": experiment.plato.nearness,
-        "steady.errors": experiment.steady.errors,
-        "steady.alone": experiment.steady.alone,
-        "steady.bond": experiment.steady.bond,
-        "steady.velocity": experiment.steady.velocity,
-        "steady.jitter": experiment.steady.jitter,
-    }
-    for name, value in {**above, **at_least_one, **at_least_zero}.items():
-        least = 1 if name in at_least_one else 0
-        if not (least <= value < float("inf")) or (name in above and value == 0):
-            raise UsageError(f"{where}: {name}: {value}; {'more than 0' if name in above else f'at least {least}'} is expected")
+    for name in (*ABOVE_ZERO, *AT_LEAST_ONE, *AT_LEAST_ZERO):
+        value, least = attrgetter(name)(experiment), 1 if name in AT_LEAST_ONE else 0
+        if not (least <= value < float("inf")) or (name in ABOVE_ZERO and value == 0):
+            expected = "more than 0" if name in ABOVE_ZERO else f"at least {least}"
+            raise UsageError(f"{where}: {name}: {value}; {expected} is expected")
 
 
 def _check_multiples(experiment: Experiment, where: str) -> None:
