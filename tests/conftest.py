@@ -1,5 +1,6 @@
 """For all tests: one thread for small matrices, nothing of the user's ROS settings, and the mark `ros` on everything in tests/ros."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -20,3 +21,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if ROS_TESTS in item.path.resolve().parents:
             item.add_marker("ros")
     items.sort(key=lambda item: item.get_closest_marker("ros") is not None)
+
+
+def pytest_collection_finish() -> None:
+    """What stands now stays; the garbage collections of thousands of tests need not look at it."""
+    gc.collect()
+    gc.freeze()

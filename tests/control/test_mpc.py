@@ -100,7 +100,7 @@ def test_a_warm_start_needs_fewer_iterations_than_a_cold_one():
     problem = mpc.on_model(Cartpole(), *BALANCE)
     state, plan, config = np.array([[0.0, np.pi - 0.4, 0.0, 0.0]]), rest(1, 4), MpcConfig(iterations=50, tolerance=1e-6)
     warm, cold = 0, 0
-    for _ in range(10):
+    for _ in range(5):
         decision = mpc.replan(problem, state, plan, config)
         cold += mpc.replan(problem, state, rest(1, 4), config).iterations
         warm += decision.iterations
