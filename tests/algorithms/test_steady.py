@@ -215,6 +215,19 @@ def test_a_policy_replaces_the_kept_one_only_if_its_rollouts_are_not_worse():
     assert final.members is state.kept.members
 
 
+def test_the_best_network_is_remembered_while_another_one_goes_on():
+    state = cloned()
+    good, bad = shown(state, 0), spoiled(shown(state, 0), [0, 1, 2])
+    first, report = steady_gps.prove(state, good, TASK)
+    assert report.accepted
+    later, report = steady_gps.prove(first._replace(members=first.members[::-1]), bad, TASK)
+    assert not report.accepted
+    assert later.kept is first.kept
+    assert later.members == first.members[::-1]
+    final, _ = steady_gps.settle(later, bad, TASK)
+    assert final.members is first.members
+
+
 def test_labels_are_believed_near_what_the_teacher_does_and_not_far_from_it():
     state = cloned()
     own = state.teachers.kept.rollouts.states

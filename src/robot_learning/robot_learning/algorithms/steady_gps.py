@@ -5,7 +5,8 @@ between inserting and not. Here nothing that works is given up:
 
     teaching    local controllers learn the task, one for each condition, with steady updates (algorithms/steady_local.py);
     agreement   a network learns what they would do in the states of their last iterations, and they learn on, tied to it. Each found
-                a way of its own before, and between different ways a network goes wrong; now they become one way for all conditions;
+                a way of its own before, and between different ways a network goes wrong; now they become one way for all conditions.
+                Every other iteration the network acts, and the best one so far is kept;
     cloning     the network learns from those that are kept in the end. It is a committee: the mean of a few that began differently
                 errs less between the conditions (algorithms/committee.py);
     trials      the network acts. Its rollouts are compared with those of the kept one: successes first, then cost. If it is not
@@ -30,6 +31,7 @@ found alone is as fast as the arm can be, a handful of steps, and exact from one
         state = state._replace(teachers=local)
     for iteration in range(together):
         state, report, fit, refused = steady_gps.agree(state, batch, task, config, seed)  # in the last one: steady_gps.clone
+        state, report = steady_gps.prove(state, batch of the policy, task)
     for iteration in range(trials):
         runner.load(steady_gps.policy(state), version=iteration)
         requests = [EpisodeRequest(c, None, seed=…) for c in conditions for _ in range(5)]
@@ -180,6 +182,12 @@ def trial(
     members, fitted = _fit(state.kept.members, lessons, config, settings, seed)
     believed = len(new.states) / rollouts.actions[..., 0].size
     return state._replace(members=members, lessons=lessons), report._replace(believed=believed, fit=fitted)
+
+
+def prove(state: SteadyGpsState, rollouts: Rollouts, task: TaskConfig) -> tuple[SteadyGpsState, TrialReport]:
+    """The state that remembers the policy on trial if no other was better in its `rollouts`; teachers and network go on as they are."""
+    judged, report = settle(state, rollouts, task)
+    return state._replace(kept=judged.kept), report
 
 
 def settle(state: SteadyGpsState, rollouts: Rollouts, task: TaskConfig) -> tuple[SteadyGpsState, TrialReport]:

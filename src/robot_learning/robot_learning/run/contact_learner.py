@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from robot_learning.algorithms import steady_gps, steady_local
 from robot_learning.algorithms.steady_gps import SteadyConfig, SteadyGpsState, TrialReport
 from robot_learning.algorithms.steady_local import SteadyState
-from robot_learning.core.types import LinearGaussian
+from robot_learning.core.types import LinearGaussian, Rollouts
 from robot_learning.models.gaussian_policy import GaussianPolicy
 from robot_learning.run.demonstrations import first_controllers
 from robot_learning.run.episodes import Episode, EpisodeRequest, rollouts
@@ -87,11 +87,16 @@ class SteadyGps:
         return steady_gps.start(first_controllers(self._experiment, self._setting), self._config, derived(self._experiment.seed, "initial"))
 
     def requests(self, state: SteadyGpsState, iteration: int) -> list[EpisodeRequest]:
-        """Exploration by the teachers while they learn, then by the policy."""
+        """Exploration by the teachers while they learn, in turns with the policy when they are tied to it, then by the policy."""
         e = self._experiment
-        acting = state.teachers.local.controllers if iteration <= e.teaching else None
+        acting = state.teachers.local.controllers if self._teachers_act(iteration) else None
         found = exploration(e, self._setting, acting, iteration)
-        return [scattered(self._setting, one, e.steady.jitter) for one in found] if e.steady.alone < iteration <= e.teaching else found
+        tied = acting is not None and iteration > e.steady.alone
+        return [scattered(self._setting, one, e.steady.jitter) for one in found] if tied else found
+
+    def _teachers_act(self, iteration: int) -> bool:
+        left, alone = self._experiment.teaching - iteration, iteration <= self._experiment.steady.alone
+        return left >= 0 and (alone or left % 2 == 0)
 
     def update(self, state: SteadyGpsState, episodes: Sequence[Episode], iteration: int) -> tuple[SteadyGpsState, Learned]:
         """The next teachers, their clone, or the next policy on trial; after the last episodes the kept one."""
@@ -100,18 +105,26 @@ class SteadyGps:
         if iteration < min(e.teaching, e.steady.alone + 1):
             teachers, found = self._teaching.improved(state.teachers, episodes, iteration)
             return state._replace(teachers=teachers), found
+        if self._teachers_act(iteration):
+            return self._tied(state, batch, iteration)
         if iteration < e.teaching:
-            state, report, fitted, refused = steady_gps.agree(state, batch, s.task, self._config, seed)
-            found = learned(s, report)
-            return state, found._replace(policy=errors(fitted), notes=(*found.notes, *refusals(s, refused), *fit_notes(fitted)))
+            state, judged = steady_gps.prove(state, batch, s.task)
+        elif iteration < e.iterations:
+            state, judged = steady_gps.trial(state, batch, s.task, self._config, seed)
+        else:
+            state, judged = steady_gps.settle(state, batch, s.task)
+        return state, trial_learned(judged)
+
+    def _tied(self, state: SteadyGpsState, batch: Rollouts, iteration: int) -> tuple[SteadyGpsState, Learned]:
+        """The next teachers and the network that they are tied to; after their last rollouts, their clone."""
+        e, s = self._experiment, self._setting
+        seed = derived(e.seed, "update", iteration)
         if iteration == e.teaching:
             state, fitted, refused = steady_gps.clone(state, batch, s.task, self._config, seed)
             return state, Learned((), errors(fitted), (*refusals(s, refused), *fit_notes(fitted)))
-        if iteration == e.iterations:
-            state, judged = steady_gps.settle(state, batch, s.task)
-        else:
-            state, judged = steady_gps.trial(state, batch, s.task, self._config, seed)
-        return state, trial_learned(judged)
+        state, report, fitted, refused = steady_gps.agree(state, batch, s.task, self._config, seed)
+        found = learned(s, report)
+        return state, found._replace(policy=errors(fitted), notes=(*found.notes, *refusals(s, refused), *fit_notes(fitted)))
 
     def controllers(self, state: SteadyGpsState) -> LinearGaussian:
         """The teachers (C, T, …)."""
@@ -158,7 +171,8 @@ def trial_learned(report: TrialReport) -> Learned:
     if not report.accepted:
         better = f"{kept.successes} successes at cost {kept.cost:.3g}"
         worse = f"{score.successes} at {score.cost:.3g}"
-        notes = (f"policy: rejected, {worse} against {better}; the policy from before was kept, the learning rate halved",)
+        slower = "" if report.fit is None else ", the learning rate halved"
+        notes = (f"policy: rejected, {worse} against {better}; the policy from before was kept{slower}",)
     if report.fit is None:
         return Learned((), said, notes)
     return Learned((), {**said, "labels believed": report.believed, **errors(report.fit)}, (*notes, *fit_notes(report.fit)))
