@@ -16,6 +16,7 @@ from robot_learning.run.train import Trainer
 from robot_learning.run.train_command import Where, go_on
 
 TINY = ["conditions.train=1", "rollouts=2", "iterations=3", "evaluation.film=0", "local.mixture_components=0"]
+pytestmark = pytest.mark.usefixtures("short_episodes")
 
 
 def test_the_best_iteration_has_most_successes_then_least_distance_then_comes_first():

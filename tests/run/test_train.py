@@ -11,9 +11,8 @@ from fake_runner import FakeRunner  # tests/run/conftest.py puts this folder on 
 from robot_learning.algorithms import local_gps
 from robot_learning.core import atomic
 from robot_learning.core.errors import UsageError, WorkFailed
-from robot_learning.run import checkpoints, domains, experiment, folder, preflight, summary
+from robot_learning.run import checkpoints, domains, experiment, folder, preflight, setting, summary
 from robot_learning.run.evaluate_command import evaluate_run
-from robot_learning.run.setting import prepare
 from robot_learning.run.train import Trainer
 from robot_learning.run.train_command import Where, go_on
 
@@ -21,15 +20,17 @@ SMALL = ["conditions.train=2", "rollouts=3", "iterations=3", "evaluation.film=0"
 POLICY = [*SMALL, "conditions.heldout=1", "fit.steps=30", "hidden=[8]"]
 SHORT = ["iterations=2", "rollouts=2", "fit.steps=10"]
 
+pytestmark = pytest.mark.usefixtures("short_episodes")
+
 
 def make(path, name="reach_local", settings=SMALL, **runner):
     chosen = experiment.load(name, settings)
     run = folder.create(chosen, path, datetime(2030, 1, 2))
-    return run, FakeRunner(prepare(chosen), **runner)
+    return run, FakeRunner(setting.prepare(chosen), **runner)
 
 
 @pytest.fixture(scope="module")
-def one_run(tmp_path_factory):
+def one_run(tmp_path_factory, short_episodes):
     """A run that is done, its setting and its summary."""
     run, runner = make(tmp_path_factory.mktemp("one") / "run")
     return run, runner.setting, Trainer(run, runner, "process").train()
@@ -91,13 +92,13 @@ def test_ctrl_c_at_any_episode_leaves_a_run_that_can_be_looked_at(tmp_path, numb
 
 
 def test_more_iterations_may_be_asked_for_and_nothing_else(done):
-    run, setting = done
+    run, prepared = done
     folder.change(run, folder.resume(run, ["iterations=4"], ()))
-    content = Trainer(run, FakeRunner(setting), "process").train()
+    content = Trainer(run, FakeRunner(prepared), "process").train()
     assert [i["iteration"] for i in content["iterations"]] == [1, 2, 3, 4]
-    for setting in ("seed=5", "rollouts=4", "robot=fer", "local.kl_step=0.5"):
+    for other in ("seed=5", "rollouts=4", "robot=fer", "local.kl_step=0.5"):
         with pytest.raises(UsageError, match="only iterations"):
-            folder.resume(run, [setting], ())
+            folder.resume(run, [other], ())
     with pytest.raises(UsageError, match="4 are done"):
         folder.resume(run, ["iterations=2"], ())
 
