@@ -4,12 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from axis_angle import from_axis_angle  # tests/core/conftest.py puts this folder on the path
 
 from robot_learning.core.errors import UsageError
 from robot_learning.core.kinematics import FEW, Chain
 from robot_learning.core.paths import share_dir
-from robot_learning.core.rotations import transform
+from robot_learning.core.rotations import from_axis_angle, transform
 from robot_learning.core.types import Array
 
 URDF = share_dir() / "urdf"

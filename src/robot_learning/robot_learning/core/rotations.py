@@ -20,6 +20,19 @@ def from_rpy(rpy: Array) -> Array:
     return _matrix(rows)
 
 
+def from_axis_angle(axis: Array, angle: Array) -> Array:
+    """Rodrigues' formula; axis (…, 3) of length 1, angle (…) in rad -> (…, 3, 3)."""
+    x, y, z = np.moveaxis(np.asarray(axis, dtype=float), -1, 0)
+    c, s = np.cos(angle), np.sin(angle)
+    v = 1 - c
+    rows = [
+        [c + x * x * v, x * y * v - z * s, x * z * v + y * s],
+        [y * x * v + z * s, c + y * y * v, y * z * v - x * s],
+        [z * x * v - y * s, z * y * v + x * s, c + z * z * v],
+    ]
+    return _matrix(rows)
+
+
 def from_quaternion(quaternion: Array) -> Array:
     """Unit quaternion (…, 4) as x, y, z, w -> (…, 3, 3); one of another length is normalized first."""
     quaternion = np.asarray(quaternion, dtype=float)
