@@ -75,6 +75,18 @@ def test_tied_teachers_start_near_by_and_everybody_else_where_the_condition_says
     assert all(np.array_equal(r.condition.target, s.condition.target) for r, s in zip(requests[0], requests[1], strict=True))
 
 
+def test_the_first_holes_are_wider_and_what_was_measured_there_counts_no_more():
+    _, states, requests, _ = trained("peg_steady_2mm", ["iterations=4", "steady.easy=2", "steady.slack=0.001"])
+    assert [{round(r.condition.parameters["clearance"], 6) for r in some} for some in requests] == [{0.003}, {0.003}, {0.002}, {0.002}]
+    assert [list(state.age) for state in states] == [[0, 0], [1, 1], [2, 2], [1, 1], [1, 1]]
+
+
+def test_where_there_is_no_hole_nothing_is_wider():
+    setting = prepare(experiment.load("reach_local", ["conditions.train=1", "conditions.heldout=0"]))
+    request = EpisodeRequest(setting.train[0], None, 5)
+    assert contact_learner.eased(request, 0.1) == request
+
+
 def test_a_start_near_by_is_within_the_limits():
     setting = prepare(experiment.load("peg_policy", QUICK))
     low = np.array(setting.robot.limits.position_lower)

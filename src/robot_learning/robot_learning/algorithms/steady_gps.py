@@ -64,6 +64,8 @@ class SteadyRules:
 
     __pydantic_config__ = {"extra": "forbid"}
 
+    easy: int = 0  # first iterations, in which the hole is wider
+    slack: float = 0.0  # how much wider on each side, m
     patience: int = 6  # iterations after which a controller of which no rollout succeeds begins afresh
     alone: int = 10  # iterations in which teachers learn without a network
     bond: float = 0.3  # of tied teachers: cost of a squared difference from the network's actions, action units

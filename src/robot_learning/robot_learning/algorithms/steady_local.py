@@ -43,7 +43,7 @@ class SteadyState(NamedTuple):
 
     local: LocalState  # with the controllers on trial
     kept: Kept | None  # None: nothing has been measured yet
-    age: NDArray[np.int_]  # (C,), how often rollouts were judged since the first controller, or since a condition began afresh
+    age: NDArray[np.int_]  # (C,), how often rollouts were judged since a condition began; 0: the next ones are kept whatever they are
 
 
 def start(controllers: LinearGaussian, config: LocalConfig) -> SteadyState:
@@ -89,6 +89,11 @@ def restart(
         cost=np.where(again, np.nan, old.cost),
     )
     return state._replace(local=local, age=np.where(again, 0, state.age)), again
+
+
+def elsewhere(state: SteadyState) -> SteadyState:
+    """The same controllers where episodes have changed, so that what was measured before counts no more: the next trial is kept."""
+    return state._replace(age=np.zeros_like(state.age))
 
 
 def able(kept: Kept, task: TaskConfig) -> NDArray[np.bool_]:

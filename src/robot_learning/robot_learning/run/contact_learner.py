@@ -38,8 +38,10 @@ class SteadyLocal:
         return steady_local.start(first_controllers(self._experiment, self._setting), self._experiment.local)
 
     def requests(self, state: SteadyState, iteration: int) -> list[EpisodeRequest]:
-        """Exploration by each condition's own controller."""
-        return exploration(self._experiment, self._setting, state.local.controllers, iteration)
+        """Exploration by each condition's own controller, at first in a wider hole."""
+        rules = self._experiment.steady
+        found = exploration(self._experiment, self._setting, state.local.controllers, iteration)
+        return [eased(one, rules.slack) for one in found] if iteration <= rules.easy else found
 
     def update(self, state: SteadyState, episodes: Sequence[Episode], iteration: int) -> tuple[SteadyState, Learned]:
         """The next controllers on trial; after the last episodes the kept ones."""
@@ -54,6 +56,8 @@ class SteadyLocal:
         """The next controllers on trial."""
         e, s = self._experiment, self._setting
         batch, seed = rollouts(episodes, len(s.train)), derived(e.seed, "update", iteration)
+        if iteration == e.steady.easy + 1:
+            state = steady_local.elsewhere(state)
         state, report, refused = steady_local.update(state, batch, s.task, e.local, e.steady.errors, seed)
         state, again = steady_local.restart(state, first_controllers(e, s), s.task, e.local, e.steady.patience)
         found = learned(s, report)
@@ -89,10 +93,12 @@ class SteadyGps:
     def requests(self, state: SteadyGpsState, iteration: int) -> list[EpisodeRequest]:
         """Exploration by the teachers while they learn, in turns with the policy when they are tied to it, then by the policy."""
         e = self._experiment
-        acting = state.teachers.local.controllers if self._teachers_act(iteration) else None
-        found = exploration(e, self._setting, acting, iteration)
-        tied = acting is not None and iteration > e.steady.alone
-        return [scattered(self._setting, one, e.steady.jitter) for one in found] if tied else found
+        if iteration <= min(e.teaching, e.steady.alone):
+            return self._teaching.requests(state.teachers, iteration)
+        if not self._teachers_act(iteration):
+            return exploration(e, self._setting, None, iteration)
+        found = exploration(e, self._setting, state.teachers.local.controllers, iteration)
+        return [scattered(self._setting, one, e.steady.jitter) for one in found]
 
     def _teachers_act(self, iteration: int) -> bool:
         left, alone = self._experiment.teaching - iteration, iteration <= self._experiment.steady.alone
@@ -137,6 +143,13 @@ class SteadyGps:
     def general(self, state: SteadyGpsState, condition: Condition) -> LinearGaussian | None:
         """None: the network acts in general."""
         return None
+
+
+def eased(request: EpisodeRequest, slack: float) -> EpisodeRequest:
+    """The same episode with a hole that is wider by `slack` m on each side; as it is, where there is no hole."""
+    given = request.condition.parameters
+    wider = {"clearance": given["clearance"] + slack} if "clearance" in given else {}
+    return request._replace(condition=request.condition._replace(parameters=given | wider))
 
 
 def scattered(setting: Setting, request: EpisodeRequest, jitter: float) -> EpisodeRequest:

@@ -79,6 +79,8 @@ AT_LEAST_ZERO = (
     "plato.nearness",
     "steady.errors",
     "steady.alone",
+    "steady.easy",
+    "steady.slack",
     "steady.bond",
     "steady.velocity",
     "steady.jitter",
