@@ -26,7 +26,7 @@ T = SETTING.task.horizon
 @pytest.fixture(scope="module")
 def run():
     """An episode in process."""
-    runner = InProcess(SETTING.robot, SETTING.chain, SETTING.urdf, SETTING.task, SETTING.mode)
+    runner = InProcess.of(SETTING)
     controller = type(first_controllers(SETTING))(*(array[0] for array in first_controllers(SETTING)))
     yield runner.run([EpisodeRequest(SETTING.train[0], controller, seed=3)])[0]
     runner.close()

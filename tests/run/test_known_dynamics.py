@@ -40,7 +40,7 @@ def moving(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(("task", "mode"), [("reach", "effort"), ("reach", "position"), ("peg_insertion", "effort")])
 def test_a_step_is_what_the_plant_does_bit_for_bit(task: str, mode: str) -> None:
     s = setting(task, mode)
-    known, runner = KnownDynamics(s), InProcess(s.robot, s.chain, s.urdf, s.task, s.mode)
+    known, runner = KnownDynamics(s), InProcess.of(s)
     episode = runner.run([EpisodeRequest(s.train[0], at(first_controllers(s), 0), seed=1)])[0]
     following = known.problem(s.train[0]).step(episode.states[:-1], episode.actions)
     runner.close()

@@ -41,7 +41,7 @@ def test_two_updates_make_a_planner_that_acts_where_nothing_was_learned(monkeypa
     stored = learner.policy(unpack(LocalState, pack(state)))
     manifest = planner.manifest("fr3", "effort", "reach", 20.0, [], []) | {"policy": "global", "version": 1}
     sent = restored(weights.unpack(weights.pack(planner.state(), manifest)))
-    runner = InProcess(setting.robot, setting.chain, setting.urdf, replace(setting.task, horizon=8), setting.mode)
+    runner = InProcess.of(setting._replace(task=replace(setting.task, horizon=8)))
     found = []
     for policy in (planner, stored, sent):
         runner.load(policy, 1)

@@ -36,7 +36,7 @@ def test_a_controller_that_follows_a_plan_reaches_its_goal(plan, mode):
     assert shown.distance < 1e-5
     assert shown.states.shape == (setting.task.horizon + 1, 32)
     first = demonstrations.following(setting, {0: [shown]}, 0.03)
-    runner = InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
+    runner = InProcess.of(setting)
     try:
         (reached,) = runner.run([EpisodeRequest(setting.train[0], at(first, 0), noise=False)])
     finally:

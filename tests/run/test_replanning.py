@@ -80,7 +80,7 @@ STILL = Planner(Still(), PlanningRules(horizon=4))
 
 @pytest.fixture(scope="module")
 def runner():
-    runner = InProcess(SETTING.robot, SETTING.chain, SETTING.urdf, replace(SETTING.task, horizon=10), SETTING.mode)
+    runner = InProcess.of(SETTING._replace(task=replace(SETTING.task, horizon=10)))
     runner.load(STILL, 1)
     yield runner
     runner.close()

@@ -27,7 +27,7 @@ REJECTED = "rejected: no step accepted: the first run is not finite; the control
 @pytest.fixture(scope="module")
 def runner() -> Iterator[InProcess]:
     _, s = short()
-    runner = InProcess(s.robot, s.chain, s.urdf, s.task, s.mode)
+    runner = InProcess.of(s)
     yield runner
     runner.close()
 

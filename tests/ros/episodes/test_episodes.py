@@ -24,7 +24,7 @@ JOINTS, OUTPUT = SETTING.robot.joints, SETTING.robot.modes[SETTING.mode].topic
 
 @pytest.fixture(scope="module")
 def in_process():
-    runner = InProcess(SETTING.robot, SETTING.chain, SETTING.urdf, SETTING.task, SETTING.mode)
+    runner = InProcess.of(SETTING)
     yield runner
     runner.close()
 

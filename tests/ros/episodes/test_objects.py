@@ -37,7 +37,7 @@ def request(c=0, seed=0, **fields):
 
 
 def in_process(requests, policy=None):
-    runner = InProcess(ROBOT, SETTING.chain, SETTING.urdf, SETTING.task, SETTING.mode)
+    runner = InProcess.of(SETTING)
     if policy is not None:
         runner.load(policy, 1)
     episodes = runner.run(requests)

@@ -66,14 +66,17 @@ class Stage:
 
     def move(self):
         """Arms until the policy's pushes arrive: on a busy machine the gate may have found it silent."""
-        self.policy_runs = True
-        for _ in range(20):
-            if not self.arm().ok:
+        self.policy_runs, until, said = True, time.monotonic() + 20.0, ""
+        while time.monotonic() < until:
+            answer = self.arm()
+            said = answer.message
+            if not answer.ok:
+                self.run(0.05)
                 continue
             count = len(self.outputs)
             if self.peer.until(lambda c=count: any(np.all(v == self.values) for _, v in self.outputs[c:]), 1.0, self.idle):
                 return
-        raise AssertionError("it does not move")
+        raise AssertionError(f"it does not move: {said or self.reason}")
 
     def finish(self):
         return self.peer.call(FinishEpisode, "/safety_gate/finish", FinishEpisode.Request(episode="e"), self.idle)

@@ -28,6 +28,7 @@ MEANINGS = {
     "weights": "safetensors file",
     "device": "auto (CUDA if it is there), cpu or cuda",
     "cameras": "names in config/cameras, with commas between them",
+    "cell": "name in config/cells, what the robot must not come near to; by default open, in lockstep none",
     "speed": "share of the velocity limits, 0.01 to 1; by default 1 in simulation, 0.25 elsewhere",
     "stop_heartbeat": "s; /safety/stop must be heard at least that often, 0 (the default): it need not be there",
     "domains": "ROS domains of further graphs like this one, with commas between them",
@@ -49,6 +50,7 @@ class Parameters(NamedTuple):
     cameras: str
     device: str
     domains: str
+    cell: str
     speed: str
     stop_heartbeat: str
 

@@ -19,10 +19,12 @@ from robot_learning.nodes import messages, parameters, qos
 from robot_learning.nodes.matching import ACTORS, LISTENERS, SOMEBODY, unread, unwritten
 from robot_learning.nodes.spin import GraphNode, run, steady_ns
 from robot_learning.nodes.stops import Stops
+from robot_learning.run.cells import load_barrier, load_cell
 from robot_learning.run.notices import tell
 from robot_learning.run.robots import load_robot
 from robot_learning.run.silence import Silence
 from robot_learning.run.tasks import load_task
+from robot_learning.safety.cell import OPEN
 from robot_learning.safety.gate import Gate, needs_guard
 from robot_learning.safety.shaping import TRAJECTORY_PERIODS
 
@@ -39,13 +41,15 @@ class SafetyGate(GraphNode):
 
     def __init__(self) -> None:
         super().__init__("safety_gate")
-        given = parameters.declare(self, "robot", optional=("clock", "backend", "mode", "speed", "stop_heartbeat"))
+        given = parameters.declare(self, "robot", optional=("clock", "backend", "mode", "cell", "speed", "stop_heartbeat"))
         robot = load_robot(given.robot)
         self._lockstep, self._joints, self._name = given.clock == "lockstep", robot.joints, robot.name
         self._by_hand = given.backend == "real"  # an operator arms, once for each episode
         self._allowed = not self._by_hand
         speed = parameters.number(self, "speed", given.speed, 1.0 if given.backend == "sim" else CAREFUL, 0.01, 1.0)
-        self._gate = Gate(robot, given.clock, RATE_HZ, backend=given.backend, mode=given.mode, speed=speed)
+        cell = given.cell or ("" if self._lockstep else OPEN)
+        barrier = load_barrier(robot, load_cell(cell)) if cell else None
+        self._gate = Gate(robot, given.clock, RATE_HZ, given.backend, given.mode, speed, barrier)
         self.period_ns = 0 if self._lockstep else round(1e9 / RATE_HZ)
         self._early: Command | None = None  # lockstep: it came before its joint state
         self._trajectory = self._gate.mode == "trajectory"

@@ -35,7 +35,7 @@ def evaluate_run(run: Path, heldout: int | None, out: Path | None) -> int:
     log = restored(run, last, learner.kind).iterations
     best, notes = best_readable(run, log, experiment.judged, learner.kind)
     setting = prepare(experiment)
-    runner = InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
+    runner = InProcess.of(setting)
     try:
         found = {number: one(run, number, experiment, learner, setting, runner) for number in {last, best}}
     finally:

@@ -132,6 +132,7 @@ class Experiment:
     iterations: Count
     rollouts: Count = 5  # per condition and iteration
     mode: Mode | None = None  # the robot's default one if none is given
+    cell: str | None = None  # name in config/cells: what the robot must not come near to; in simulation nothing if none is given
     conditions: Conditions = field(default_factory=Conditions)
     evaluation: Evaluation = field(default_factory=Evaluation)
     required: Required = field(default_factory=Required)

@@ -13,7 +13,7 @@ PACKAGE = "robot_learning"
 # Which parameters each node takes (nodes/parameters.py says what they mean).
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "simulator": ("robot", "task", "clock", "cameras"),
-    "safety_gate": ("robot", "clock", "backend", "mode", "speed", "stop_heartbeat"),
+    "safety_gate": ("robot", "clock", "backend", "mode", "cell", "speed", "stop_heartbeat"),
     "guard": ("robot", "backend"),
     "local_controller": ("robot", "task", "clock", "backend", "mode"),
     "policy": ("robot", "task", "clock", "backend", "mode", "run_dir"),

@@ -15,6 +15,8 @@ from robot_learning.robots.description import Mode, Robot
 from robot_learning.run.acting import acting
 from robot_learning.run.actor import NO_PLACES, Act, Actor, exploration, local
 from robot_learning.run.episodes import Episode, EpisodeRequest, episode
+from robot_learning.run.setting import Setting
+from robot_learning.safety.barrier import Barrier
 from robot_learning.safety.gate import Gate
 from robot_learning.tasks.description import TaskConfig
 
@@ -30,13 +32,20 @@ class InProcess:
         task: TaskConfig,
         mode: Mode | None = None,
         physics_hz: int = 240,
+        barrier: Barrier | None = None,
     ) -> None:
-        """One arm in a physics client of its own; `mode`: the robot's default one if None."""
+        """One arm in a physics client of its own; `mode`: the robot's default one if None; `barrier`: as of Gate."""
+        self._barrier = barrier
         self._robot, self._chain, self._task = robot, chain, task
         self._mode: Mode = mode or robot.command_mode
         self._arm = BulletArm(robot, urdf, task, physics_hz)
         self._substeps = round(physics_hz / task.rate_hz)
         self._policy: Policy | None = None
+
+    @classmethod
+    def of(cls, setting: Setting) -> "InProcess":
+        """For the robot and the task of an experiment."""
+        return cls(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode, barrier=setting.barrier)
 
     def load(self, policy: Policy, version: int) -> None:
         """From now on the global policy is `policy`."""
@@ -61,7 +70,7 @@ class InProcess:
         robot, task, arm = self._robot, self._task, self._arm
         actor = Actor(robot, self._chain, task, request.condition, self._act(request), "in_process", self._mode)
         noise = exploration(request.seed, task.horizon, len(robot.joints), request.noise)
-        gate = Gate(robot, "lockstep", task.rate_hz, mode=self._mode)
+        gate = Gate(robot, "lockstep", task.rate_hz, mode=self._mode, barrier=self._barrier)
         arm.reset(request.condition)
         gate.arm(0)
         states, ending = [arm.joint_state()], "time"

@@ -9,9 +9,11 @@ from robot_learning.core.errors import UsageError
 from robot_learning.core.kinematics import Chain
 from robot_learning.core.types import LinearGaussian
 from robot_learning.robots.description import Mode, Robot
+from robot_learning.run.cells import load_barrier, load_cell
 from robot_learning.run.experiment import Experiment
 from robot_learning.run.robots import load_chain, load_robot, urdf_path
 from robot_learning.run.tasks import load_task
+from robot_learning.safety.barrier import Barrier
 from robot_learning.tasks.conditions import draw
 from robot_learning.tasks.cost_terms import with_robot
 from robot_learning.tasks.description import Condition, TaskConfig
@@ -28,6 +30,7 @@ class Setting(NamedTuple):
     mode: Mode
     train: list[Condition]
     heldout: list[Condition]
+    barrier: Barrier | None  # what the robot must not come near to
 
 
 def prepare(experiment: Experiment) -> Setting:
@@ -39,7 +42,8 @@ def prepare(experiment: Experiment) -> Setting:
         raise UsageError(f"experiment {experiment.name}: mode: {robot.name} has no {mode!r}; there is {', '.join(robot.modes)}")
     train = draw(task, robot, chain, "train", count.train, count.seed)
     heldout = draw(task, robot, chain, "heldout", count.heldout, count.seed)
-    return Setting(robot, chain, urdf_path(robot), with_robot(task, robot, mode), mode, train, heldout)
+    barrier = load_barrier(robot, load_cell(experiment.cell)) if experiment.cell else None
+    return Setting(robot, chain, urdf_path(robot), with_robot(task, robot, mode), mode, train, heldout, barrier)
 
 
 def first_controllers(setting: Setting) -> LinearGaussian:

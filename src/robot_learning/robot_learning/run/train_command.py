@@ -112,7 +112,7 @@ def in_this_process(run_folder: Path) -> None:
 
     announce(run_folder)
     s = prepare(folder.read_experiment(run_folder))
-    runner = InProcess(s.robot, s.chain, s.urdf, s.task, s.mode)
+    runner = InProcess.of(s)
     try:
         Trainer(run_folder, runner, "process").train()
     finally:
@@ -142,7 +142,7 @@ def through_ros(run_folder: Path, place: Where) -> None:
 def specs_of(chosen: Experiment, run_folder: Path, further: Sequence[Launcher] = ()) -> list[NodeSpec]:
     """The nodes that train an experiment, the learner last; it uses the `further` graphs as well."""
     domains = ",".join(str(launcher.domain) for launcher in further)
-    others = {"mode": chosen.mode or "", "config_file": str(run_folder / folder.CONFIG), "domains": domains}
+    others = {"mode": chosen.mode or "", "cell": chosen.cell or "", "config_file": str(run_folder / folder.CONFIG), "domains": domains}
     return graph("learn", chosen.robot, chosen.task, "lockstep", "sim", str(run_folder), ("learner",), others)
 
 

@@ -51,7 +51,10 @@ class Wall(NamedTuple):
 
 
 class Barrier:
-    """All units of one robot in one cell. `names` (U,): what is kept apart; `between` (U, n): 1 for the joints that count."""
+    """All units of one robot in one cell. `names` (U,): what is kept apart; `between` (U, n): 1 for the joints that count.
+
+    `deceleration` in m/s²: the cell's.
+    """
 
     def __init__(self, urdf: Path, robot: Robot, chain: Chain, cell: Cell, self_collision: SelfCollision) -> None:
         """UsageError names a link of the URDF that cannot become capsules."""
@@ -66,7 +69,7 @@ class Barrier:
         radius = np.array([capsule.radius for capsule in capsules])
         margin = np.repeat([self_collision.margin, cell.margin], [len(self._pairs.first), len(walls)])
         self._offset = radius[self._first] + radius[self._second] + margin
-        self._margin = self_collision.margin
+        self._margin, self.deceleration = self_collision.margin, cell.deceleration
         self._wall_offset = np.array([wall.normal @ wall.place for wall in walls]) + self._offset[len(self._pairs.first) :]
         self._frames, self._points = Frames(chain), Points(capsules)
         self.names = (*(" and ".join(pair) for pair in self._pairs.names), *(wall.name for wall in walls))

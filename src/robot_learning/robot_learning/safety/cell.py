@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+OPEN = "open"  # the cell that limits nothing but the robot's own parts
 Point = tuple[float, float, float]
 
 

@@ -19,6 +19,7 @@ from robot_learning.core.joint_trajectory import InvalidTrajectory, JointTraject
 from robot_learning.core.types import Command, JointState
 from robot_learning.robots.description import Mode, Robot
 from robot_learning.safety import checks
+from robot_learning.safety.barrier import Barrier
 from robot_learning.safety.checks import Wrong
 from robot_learning.safety.limits import joint_limits, joint_model
 from robot_learning.safety.shaping import (
@@ -63,12 +64,16 @@ class Gate:
         robot: Robot,
         clock: str = "lockstep",
         rate_hz: float = 20.0,
-        timeout_s: float = 0.1,
         backend: str = "sim",
         mode: str | None = None,
         speed: float = 1.0,
+        barrier: Barrier | None = None,
+        timeout_s: float = 0.1,
     ) -> None:
-        """`rate_hz`: of the outputs; in lockstep that of the task. `mode`: that of `command_mode` if None. `speed`: share of the limits."""
+        """`rate_hz`: of the outputs; in lockstep that of the task. `mode`: that of `command_mode` if None. `speed`: share of the limits.
+
+        `barrier`: what the robot must not come near to.
+        """
         if clock == "lockstep" and backend != "sim":
             raise UsageError(f"safety_gate: clock lockstep is for backend sim only, not {backend}")
         self.mode = command_mode(robot, backend, mode or "")
@@ -77,7 +82,7 @@ class Gate:
         self.reason = "not armed"  # why commands do not pass; empty when they do
         self.stopped = ""  # the latched reason of a stop
         self._lockstep = clock == "lockstep"
-        self._robot, self._simulated, self._speed = robot, backend == "sim", speed
+        self._robot, self._simulated, self._speed, self._barrier = robot, backend == "sim", speed, barrier
         self._n = len(robot.joints)
         self._timeout_ns = round(timeout_s * 1e9)
         self._set_rate(rate_hz)
@@ -92,7 +97,16 @@ class Gate:
 
     def _set_rate(self, rate_hz: float) -> None:
         self._rate_hz, self._dt = rate_hz, 1.0 / rate_hz
-        self._shaper = _shaper(self._robot, self.mode, self._dt, self._simulated, self._speed)
+        self._shaper = self._new_shaper()
+
+    def _new_shaper(self) -> Shaper:
+        robot, dt, barrier = self._robot, self._dt, self._barrier
+        limits = joint_limits(robot.limits, MARGIN, self._speed)
+        if self.mode == "effort":
+            return EffortShaper(limits, joint_model(robot.plant, self._n, self._simulated), robot.modes["effort"], dt, barrier)
+        if self.mode == "velocity":
+            return VelocityShaper(limits, dt, barrier)
+        return PositionShaper(limits, dt, barrier, TRAJECTORY_PERIODS if self.mode == "trajectory" else 1.0)
 
     @property
     def period_s(self) -> float:
@@ -274,12 +288,3 @@ class Gate:
 
     def _state_is_fresh(self, now_ns: int) -> bool:
         return self._state is not None and now_ns - self._state_ns <= self._timeout_ns
-
-
-def _shaper(robot: Robot, mode: Mode, dt: float, simulated: bool, speed: float) -> Shaper:
-    limits = joint_limits(robot.limits, MARGIN, speed)
-    if mode == "effort":
-        return EffortShaper(limits, joint_model(robot.plant, len(robot.joints), simulated), robot.modes["effort"], dt)
-    if mode == "velocity":
-        return VelocityShaper(limits, dt)
-    return PositionShaper(limits, dt, TRAJECTORY_PERIODS if mode == "trajectory" else 1.0)

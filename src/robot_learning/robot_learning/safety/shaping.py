@@ -10,6 +10,8 @@ import numpy as np
 
 from robot_learning.core.types import Array, JointState
 from robot_learning.robots.description import ModeConfig
+from robot_learning.safety.barrier import Barrier
+from robot_learning.safety.effort_filter import EffortFilter
 from robot_learning.safety.limits import (
     JointLimits,
     JointModel,
@@ -19,10 +21,12 @@ from robot_learning.safety.limits import (
     effort_bounds,
     stopping_velocity,
 )
+from robot_learning.safety.velocity_filter import VelocityFilter
 
 Shaped = tuple[Array, list[str]]
 LEAD_S = 0.0125  # a position runs ahead of the measured one by at most so long at the velocity limit (0.04 rad on a UR5e)
 TRACKING = 0.25  # a velocity is off the measured one by at most this share of its limit, plus one step of acceleration
+NEAR = "near {}"  # the kind of intervention that keeps parts apart
 TRAJECTORY_PERIODS = 2.0  # the point of a short-horizon trajectory lies so many periods ahead; there the motion ends by itself
 
 
@@ -39,8 +43,9 @@ class Shaper(Protocol):
 class EffortShaper:
     """Effort limits, then the velocity and position barrier, then the torque rate at the gate's own output rate."""
 
-    def __init__(self, limits: JointLimits, model: JointModel, config: ModeConfig, dt: float) -> None:
+    def __init__(self, limits: JointLimits, model: JointModel, config: ModeConfig, dt: float, barrier: Barrier | None) -> None:
         """The hold damps with the gains of the mode's first controller, which is known to be stable."""
+        self._filter = EffortFilter(barrier, limits, model, barrier.deceleration, dt) if barrier is not None else None
         self._limits, self._model, self._dt = limits, model, dt
         self._gain = barrier_gain(model, dt)
         self._damping = np.array(config.damping) * np.array(config.action_scale)
@@ -65,6 +70,9 @@ class EffortShaper:
             values, changed = bounded(values, lower, upper)
             if changed:
                 kinds.append("barrier")
+            if self._filter is not None:
+                values, near = self._filter.filtered(state.position, state.velocity, values)
+                kinds += map(NEAR.format, near)
         values, changed = bounded(values, self._last - self._rate, self._last + self._rate)
         if changed:
             kinds.append("effort_rate")
@@ -75,8 +83,10 @@ class EffortShaper:
 class _Ramp:
     """Velocity, acceleration and jerk limits of a velocity that changes from output to output."""
 
-    def __init__(self, limits: JointLimits, dt: float) -> None:
+    def __init__(self, limits: JointLimits, dt: float, barrier: Barrier | None, kept_s: float) -> None:
+        """`kept_s`: for how long the robot may keep a velocity before it gets the next one."""
         self._limits, self._dt = limits, dt
+        self._filter = VelocityFilter(barrier, limits.velocity, barrier.deceleration, kept_s) if barrier is not None else None
         self._jerk = limits.jerk * dt * dt
         self._step = limits.acceleration * dt
         self._change = np.zeros_like(limits.velocity)  # of the velocity in the last step
@@ -99,7 +109,10 @@ class _Ramp:
         if changed:
             kinds.append("jerk")
         slewed = last + change if kinds else values
-        result = np.minimum(np.maximum(slewed, lower), upper)  # the position limits come before comfort
+        result: Array = np.minimum(np.maximum(slewed, lower), upper)  # the position limits come before comfort
+        if self._filter is not None:
+            result, near = self._filter.filtered(position, result)
+            kinds += map(NEAR.format, near)
         self._change = result - last
         return result
 
@@ -107,9 +120,9 @@ class _Ramp:
 class VelocityShaper:
     """Velocities near the measured one, slewed, and shrinking towards the position limits; hold ramps to zero."""
 
-    def __init__(self, limits: JointLimits, dt: float) -> None:
-        """Limits of the robot and the time between outputs [s]."""
-        self._ramp = _Ramp(limits, dt)
+    def __init__(self, limits: JointLimits, dt: float, barrier: Barrier | None) -> None:
+        """Limits of the robot, the time between outputs [s], and what it must not come near to."""
+        self._ramp = _Ramp(limits, dt, barrier, dt)
         self._band = TRACKING * limits.velocity + limits.acceleration * dt
         self._last = np.zeros_like(limits.velocity)
 
@@ -138,10 +151,10 @@ class PositionShaper:
     periods (the single point of a short-horizon trajectory).
     """
 
-    def __init__(self, limits: JointLimits, dt: float, ahead: float = 1.0) -> None:
-        """Limits of the robot and the time between outputs [s]."""
+    def __init__(self, limits: JointLimits, dt: float, barrier: Barrier | None, ahead: float = 1.0) -> None:
+        """Limits of the robot, the time between outputs [s], and what it must not come near to."""
         self._limits, self._dt, self._ahead = limits, dt, ahead
-        self._ramp = _Ramp(limits, dt)
+        self._ramp = _Ramp(limits, dt, barrier, dt * ahead)
         self._lead = limits.velocity * max(dt, LEAD_S)
         self._last = np.zeros_like(limits.velocity)
         self._velocity = np.zeros_like(limits.velocity)

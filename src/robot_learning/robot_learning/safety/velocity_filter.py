@@ -39,12 +39,19 @@ class VelocityFilter:
         self._bend = np.maximum(0.5 * dt * dt * curvature(barrier.reach, self._velocity), LEAST_BEND)
         self._linear = speed * dt
         self._quadratic = np.maximum(self._bend, speed * speed / (2.0 * deceleration))
+        self._looked: tuple[Array, Array] | None = None  # where the robot was when it was last looked at, and the room (U,) there
 
     def filtered(self, positions: Array, wanted: Array) -> Filtered:
         """The velocity near `wanted` (n,) [rad/s] that is allowed at `positions` (n,) [rad]; both finite."""
-        around = self._barrier.around(positions)
         motion = wanted / self._velocity
         squared = float(motion @ motion)
+        needed = self._needed(wanted, squared)
+        if self._looked is not None and self._is_far(needed, positions, *self._looked):
+            return Filtered(wanted, ())
+        around = self._barrier.around(positions)
+        self._looked = positions.copy(), around.room
+        if (around.room > needed).all():
+            return Filtered(wanted, ())
         units = np.flatnonzero(around.room < self._linear * squared**0.5 + self._quadratic * squared)
         if not units.size:
             return Filtered(wanted, ())
@@ -55,6 +62,15 @@ class VelocityFilter:
             return Filtered(wanted, ())
         broken = doubled[excesses(rows, motion) > 0.0].tolist()
         return Filtered(result * self._velocity, tuple(dict.fromkeys(self._barrier.names[unit] for unit in broken)))
+
+    def _needed(self, wanted: Array, squared: float) -> Array:
+        """The room (U,) from which on no unit forbids just this velocity: it approaches no faster than ρ · |q̇|."""
+        approach = self._barrier.reach @ np.abs(wanted)
+        return approach * self._dt + np.maximum(self._bend * squared, approach * approach / (2.0 * self._deceleration))
+
+    def _is_far(self, needed: Array, positions: Array, looked: Array, room: Array) -> bool:
+        """Whether there is more room than `needed` (U,) without looking again: since then it has shrunk by at most ρ · |q − q_looked|."""
+        return bool((room - self._barrier.reach @ np.abs(positions - looked) > needed).all())
 
     def _rows(self, room: Array, gradient: Array, units: Indices) -> Rows:
         approach = stopping_velocity(room, np.array(self._deceleration), self._dt)

@@ -26,7 +26,7 @@ def peg_starts(seed: int) -> dict[str, Points]:
     rest = experiment.load(gps_demonstration.NAME, changes)
     bold = experiment.load(gps_demonstration.NAME, [*changes, f"demonstration.variance={gps_demonstration.HALF_WAY_VARIANCE}"])
     setting = prepare(rest)
-    runner = InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
+    runner = InProcess.of(setting)
     try:
         half_way = Script(short=gps_demonstration.HALF_WAY)
         shown = gps_demonstration.demonstrate(setting, runner, half_way, 2 * gps_demonstration.HALF_WAY)

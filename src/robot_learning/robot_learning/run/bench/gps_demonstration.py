@@ -80,7 +80,7 @@ def from_rest(chosen: Experiment, setting: Setting) -> Samples:
 
 def from_demonstrations(chosen: Experiment, setting: Setting, script: Script, limit: float) -> Arm:
     """The samples of a training that begins by following demonstrations, these included."""
-    runner = InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
+    runner = InProcess.of(setting)
     try:
         shown = demonstrate(setting, runner, script, limit)
         first = following(setting, shown.episodes, chosen.demonstration.variance)

@@ -25,7 +25,7 @@ def first_trials(seed: int, quick: bool) -> Mapping[str, Reading]:
     setting = prepare(chosen)
     memory = [step.rollouts for step in steps(chosen, setting)]
     fitted = dynamics_net.fit(*pairs(memory), derived(seed, "initial"))
-    runner = InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
+    runner = InProcess.of(setting)
     runner.load(Planner(fitted.net, PlanningRules()), 1)
     try:
         episodes = runner.run([EpisodeRequest(condition, None, noise=False) for condition in setting.heldout])

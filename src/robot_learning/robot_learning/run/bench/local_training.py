@@ -31,7 +31,7 @@ def steps(chosen: Experiment, setting: Setting, start: Any = None) -> Generator[
     start: the state of the algorithm before the first; None: the experiment's own.
     """
     learner: Learner = algorithms.learner(chosen, setting)
-    runner = InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
+    runner = InProcess.of(setting)
     state = learner.start() if start is None else start
     try:
         for iteration in range(1, chosen.iterations + 1):

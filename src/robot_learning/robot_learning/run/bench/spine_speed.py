@@ -44,7 +44,7 @@ def explored(name: str, seed: int, settings: Sequence[str] = ()) -> Explored:
     """An experiment after as many iterations as the prior remembers, and the episodes of the next one: (4, 5, 100 steps, 32 states)."""
     chosen = experiment.load(name, [f"seed={seed}", f"conditions.seed={seed}", *settings])
     setting = prepare(chosen)
-    learner, runner = algorithms.learner(chosen, setting), InProcess(setting.robot, setting.chain, setting.urdf, setting.task, setting.mode)
+    learner, runner = algorithms.learner(chosen, setting), InProcess.of(setting)
     try:
         state = learner.start()
         for iteration in range(1, chosen.local.memory + 2):
