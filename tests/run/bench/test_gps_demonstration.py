@@ -13,7 +13,7 @@ from robot_learning.run.bench.scripted import Script, joint_path
 from robot_learning.run.records import Outcome
 from robot_learning.run.setting import prepare
 
-CHOSEN = experiment.load("peg_local", ["conditions.train=2"])
+CHOSEN = experiment.load("peg_steady", ["conditions.train=2"])
 SETTING = prepare(CHOSEN)
 
 

@@ -24,7 +24,7 @@ def test_stopping_what_cannot_do_better_leaves_the_best_median(monkeypatch):
 
 
 def test_a_ratio_is_of_medians_and_the_network_is_judged_where_it_saves_less(monkeypatch):
-    needed = {"reach_local": {"none": 80, "gmm": 10, "neural": 10}, "peg_local": {"none": 600, "gmm": 20, "neural": 200}}
+    needed = {"reach_local": {"none": 80, "gmm": 10, "neural": 10}, "peg_steady": {"none": 600, "gmm": 20, "neural": 200}}
 
     def training(name, seed, settings, rollouts, most):
         count = needed[name][settings[0].removeprefix("local.prior=")]

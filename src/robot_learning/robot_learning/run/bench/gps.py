@@ -28,9 +28,9 @@ PRIORS = tuple(
         ">= 4",
         ">= 8",
         f"{task}, samples to success without a prior of the dynamics (the best of 5, 10, 20 and 40 rollouts an iteration, at most 600) "
-        "over those with the mixture (the better of 2 and 5); medians of 4 conditions",
+        f"over those with the mixture (the better of 2 and 5), all with the experiment {experiment}; medians of 4 conditions",
     )
-    for task in ("reach", "peg")
+    for task, experiment in gps_priors.EXPERIMENTS.items()
 )
 NEURAL = Figure("nn_prior_ratio", "×", ">= 2", ">= 8", "the same with the neural prior; the smaller one of the ratios on reach and on peg")
 MPC = Figure(
