@@ -10,7 +10,7 @@ from robot_learning.models.planner import Planner, PlanningRules
 from robot_learning.run import experiment
 from robot_learning.run.episodes import EpisodeRequest
 from robot_learning.run.in_process import InProcess
-from robot_learning.run.replanning import PlanningCost, replanning
+from robot_learning.run.replanning import KEPT_PLAN, PlanningCost, replanning
 from robot_learning.run.setting import prepare
 from robot_learning.tasks.cost import cost
 
@@ -101,7 +101,7 @@ def test_noise_is_drawn_by_the_seed_of_the_request(runner):
 
 
 def test_a_moving_arm_is_slowed_down():
-    act = replanning(STILL, SETTING.robot, SETTING.mode, SETTING.task, SETTING.train[0])
+    act = replanning(STILL, SETTING.robot, SETTING.mode, SETTING.task, SETTING.train[0], print)
     x = np.zeros(DX)
     x[:7], x[7:14] = SETTING.train[0].initial_positions, 1.0
     assert np.all(act(0, x, None) < 0)
@@ -109,6 +109,25 @@ def test_a_moving_arm_is_slowed_down():
 
 def test_a_task_whose_cost_needs_the_robot_is_planned_for_as_it_is_read():
     smooth = replace(SETTING.task, cost=replace(SETTING.task.cost, smooth=0.1, limits=1.0), arm=None)
-    act = replanning(STILL, SETTING.robot, SETTING.mode, smooth, SETTING.train[0])
+    act = replanning(STILL, SETTING.robot, SETTING.mode, smooth, SETTING.train[0], print)
     x = np.concatenate([SETTING.train[0].initial_positions, np.zeros(DX - 7)])
     assert np.all(np.isfinite(act(0, x, None)))
+
+
+class Nowhere(Still):
+    """Leads to no finite state."""
+
+    def mean(self, states, actions):
+        return np.full_like(super().mean(states, actions), np.nan)
+
+
+def test_where_no_plan_is_found_the_one_before_is_kept_and_counted(runner):
+    quiet = EpisodeRequest(SETTING.heldout[0], None, noise=False)
+    assert KEPT_PLAN not in " ".join(runner.run([quiet])[0].counts)
+    runner.load(Planner(Nowhere(), PlanningRules(horizon=4)), 2)
+    try:
+        (episode,) = runner.run([quiet])
+    finally:
+        runner.load(STILL, 1)
+    assert episode.counts[f"policy.{KEPT_PLAN}"] == 10
+    assert np.isfinite(episode.actions).all()

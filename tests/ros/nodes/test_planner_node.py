@@ -40,7 +40,7 @@ def test_a_planner_acts_as_in_process_and_begins_each_episode_anew(start, peer):
     peer.matched(stage.states)
     stamp = 0
     for _ in range(2):
-        act = acting(policy, FR3, FR3.command_mode, TASK, CONDITION)
+        act = acting(policy, FR3, FR3.command_mode, TASK, CONDITION, print)
         for step in range(3):
             stamp += 1
             x, command = stage.answer(stamp)

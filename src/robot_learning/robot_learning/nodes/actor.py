@@ -54,7 +54,7 @@ class ActorNode(GraphNode):
         self._counts: dict[str, int] = {}
         self._commands = self.create_publisher(JointCommand, "/joint_command", qos.CONTROL_WRITER)
         self._states: Any = None
-        bad = partial(self._count, "bad_object_pose")
+        bad = partial(self.count, "bad_object_pose")
         self._objects = ObjectPoses(self, self.robot.base_link, self.given.clock, self._on_object, bad)
         if not self._lockstep:
             self._listen()
@@ -131,7 +131,7 @@ class ActorNode(GraphNode):
         try:
             self._state, self._state_ns = cdr.joint_state(raw, self.robot.joints), steady_ns()
         except messages.BadMessage as error:
-            self._count("bad_state")
+            self.count("bad_state")
             self.get_logger().warning(f"joint state not used: {error}", throttle_duration_sec=1.0)
             return
         if self._state.stamp_ns != self._answered and (self._lockstep or self._due):
@@ -155,15 +155,16 @@ class ActorNode(GraphNode):
         places = self._objects.at(state.stamp_ns)
         if places is None:
             if not self._lockstep:
-                self._count("object_not_seen")
+                self.count("object_not_seen")
             return
         command = self._actor.answer(state, self._step, self._noise[self._step], places)
         self._commands.publish(cdr.to_joint_command(command, self.robot.joints))
         self._answered, self._due = state.stamp_ns, False
         self._step += 1
-        self._count("ticks")
+        self.count("ticks")
 
-    def _count(self, kind: str) -> None:
+    def count(self, kind: str) -> None:
+        """One more of a kind in this episode."""
         self._counts[kind] = self._counts.get(kind, 0) + 1
 
     def _on_finish(self, request: FinishEpisode.Request, response: FinishEpisode.Response) -> FinishEpisode.Response:

@@ -106,7 +106,7 @@ class Policy(ActorNode):
         found = self._misfit(manifest, task)
         if found:
             raise UsageError(f"policy {request.id!r} version {version} in task {task.name}: {found}")
-        act = acting(policy, self.robot, self.mode, task, messages.condition(request.condition))
+        act = acting(policy, self.robot, self.mode, task, messages.condition(request.condition), self.count)
         return act, f"{request.id}:{version}"
 
     def counts(self) -> dict[str, int]:

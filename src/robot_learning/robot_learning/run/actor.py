@@ -14,6 +14,7 @@ from robot_learning.tasks.description import Condition, TaskConfig
 from robot_learning.tasks.state import observe, since
 
 NO_PLACES: Array = np.zeros((0, 3))
+Count = Callable[[str], None]  # one more of a kind of what happens in an episode
 Act = Callable[[int, Array, Array | None], Array]  # (step, state (dx,), noise (du,) or None for the mean) -> action (du,)
 
 

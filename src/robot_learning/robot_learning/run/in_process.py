@@ -1,5 +1,6 @@
 """Runs episodes in this process: the simulated arm, the safety gate and the code that the nodes run, in lockstep."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from robot_learning.models.policy import Policy
 from robot_learning.robots.bullet_arm import BulletArm
 from robot_learning.robots.description import Mode, Robot
 from robot_learning.run.acting import acting
-from robot_learning.run.actor import NO_PLACES, Act, Actor, exploration, local
+from robot_learning.run.actor import NO_PLACES, Act, Actor, Count, exploration, local
 from robot_learning.run.episodes import Episode, EpisodeRequest, episode
 from robot_learning.run.setting import Setting
 from robot_learning.safety.barrier import Barrier
@@ -59,16 +60,18 @@ class InProcess:
         """Free the physics client."""
         self._arm.close()
 
-    def _act(self, request: EpisodeRequest) -> Act:
+    def _act(self, request: EpisodeRequest, count: Count) -> Act:
         if request.controller is not None:
             return local(request.controller)
         if self._policy is None:
             raise WorkFailed("an episode of the global policy was asked for before one was loaded")
-        return acting(self._policy, self._robot, self._mode, self._task, request.condition)
+        return acting(self._policy, self._robot, self._mode, self._task, request.condition, count)
 
     def _episode(self, request: EpisodeRequest) -> Episode:
         robot, task, arm = self._robot, self._task, self._arm
-        actor = Actor(robot, self._chain, task, request.condition, self._act(request), "in_process", self._mode)
+        happened = Counter[str]()
+        act = self._act(request, lambda kind: happened.update((f"policy.{kind}",)))
+        actor = Actor(robot, self._chain, task, request.condition, act, "in_process", self._mode)
         noise = exploration(request.seed, task.horizon, len(robot.joints), request.noise)
         gate = Gate(robot, "lockstep", task.rate_hz, mode=self._mode, barrier=self._barrier)
         arm.reset(request.condition)
@@ -90,7 +93,7 @@ class InProcess:
             states.append(arm.joint_state())
             for name, pose in arm.objects().items():
                 objects[name].append(pose)
-        counts = {f"gate.{kind}": count for kind, count in gate.episode_counts().items()}
+        counts = {f"gate.{kind}": count for kind, count in gate.episode_counts().items()} | happened
         if not commands:
             raise WorkFailed(f"{request.condition.name}: the first command was refused: {ending}")
         frames = recording(states, commands, round(1e9 / task.rate_hz), list(objects.values()))

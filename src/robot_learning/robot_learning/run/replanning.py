@@ -11,11 +11,13 @@ from robot_learning.control.mpc import MpcConfig
 from robot_learning.core.types import Array, QuadraticCost
 from robot_learning.models.planner import Planner, PlanningRules
 from robot_learning.robots.description import Mode, Robot
-from robot_learning.run.actor import Act
+from robot_learning.run.actor import Act, Count
 from robot_learning.tasks import cost as task_cost
 from robot_learning.tasks.cost_terms import with_robot
 from robot_learning.tasks.description import Condition, TaskConfig
 from robot_learning.tasks.state import state_dim
+
+KEPT_PLAN = "kept_plan"
 
 
 class PlanningCost:
@@ -54,10 +56,10 @@ class PlanningCost:
         return beyond
 
 
-def replanning(planner: Planner, robot: Robot, mode: Mode, task: TaskConfig, condition: Condition) -> Act:
+def replanning(planner: Planner, robot: Robot, mode: Mode, task: TaskConfig, condition: Condition, count: Count) -> Act:
     """Acts by planning ahead from each measured state, at first from the controller that holds the start.
 
-    It remembers its plan: one for each episode.
+    It remembers its plan: one for each episode. `count` hears KEPT_PLAN at each step in which no better plan was found.
     """
     rules, costs = planner.rules, PlanningCost(robot, mode, task, planner.rules)
     problem, config = mpc.on_model(planner.net, costs.cost, costs.expand), MpcConfig(rules.iterations)
@@ -68,6 +70,8 @@ def replanning(planner: Planner, robot: Robot, mode: Mode, task: TaskConfig, con
         nonlocal plan
         decision = mpc.replan(problem, x[None], plan, config)
         plan = mpc.shifted(decision.plan)
+        if decision.outcome[0] != mpc.REPLANNED:
+            count(KEPT_PLAN)
         action: Array = decision.action[0]
         if noise_t is None:
             return action
