@@ -94,7 +94,7 @@ def test_a_puck_is_seen_at_every_step_as_it_is_recorded():
         seen.append(x)
         return local(controller)(step, x, noise_t)
 
-    runner._act = lambda request: act
+    runner._act = lambda request, count: act
     (episode,) = runner.run([EpisodeRequest(conditions[1], None, seed=1)])
     runner.close()
     record = episode.recording
