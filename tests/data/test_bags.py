@@ -21,7 +21,7 @@ from rosbags.rosbag2 import Reader
 from sample_messages import JOINT_COMMAND, JOINT_STATE, JOINTS, OUTPUT, PERIOD_NS, commands, joint_states, output, serialized
 
 from robot_learning.core.errors import UsageError, WorkFailed
-from robot_learning.data import bag_writer
+from robot_learning.data import bag_writer, mcap_records
 from robot_learning.data.bag_reader import Bag
 from robot_learning.data.bag_writer import BagWriter, Counts, Qos
 from robot_learning.data.definitions import definition, interfaces_dir, is_ours, type_hash, typestore
@@ -227,6 +227,17 @@ def test_no_flipped_bit_goes_unnoticed(bag, tmp_path_factory, place, bit):
     (folder / file.name).write_bytes(bytes(data))
     with pytest.raises(WorkFailed, match="damaged"):
         Bag(folder)
+
+
+def test_no_record_of_another_kind_goes_unnoticed(bag, tmp_path):
+    file = next(bag.glob("*.mcap"))
+    data = file.read_bytes()
+    for start in {record.start for record in mcap_records.records(data)}:
+        altered = bytearray(data)
+        altered[start] ^= 0x80  # a kind that readers skip
+        (tmp_path / file.name).write_bytes(bytes(altered))
+        with pytest.raises(WorkFailed, match="damaged"):
+            Bag(tmp_path)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

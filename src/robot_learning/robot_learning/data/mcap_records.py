@@ -42,18 +42,20 @@ def records(data: bytes) -> Iterator[Record]:
         raise Damaged("it does not begin like an MCAP file")
     view = memoryview(data)
     end = len(data) - len(MAGIC)
-    position, crc_from, crc, footer = len(MAGIC), 0, 0, False
+    position, data_ended, footer = len(MAGIC), False, False
     for opcode, start, content in _flat(view, position, end, 0):
         if opcode == CHUNK:
             yield from _chunk(content, start)
             continue
         if opcode == DATA_END:
-            crc = crc32(view[crc_from:start])
+            data_ended = True
             (expected,) = _unpack("<I", content)
-            if expected not in (0, crc):
+            if expected not in (0, crc32(view[:start])):
                 raise Damaged(f"byte {start}: the data before it were altered")
         yield Record(opcode, start, content)
         if opcode == FOOTER:
+            if not data_ended:
+                raise Damaged(f"byte {start}: the end of the data is missing")
             _check_summary(view, start, content)
             footer = True
             position = start + _RECORD.size + len(content)
