@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if ROS_TESTS in item.path.resolve().parents:
             item.add_marker("ros")
     items.sort(key=lambda item: item.get_closest_marker("ros") is not None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_forced_writes() -> Iterator[None]:
+    """No test pulls the plug: what is forced to the disk takes seconds in all and shows nothing. Other processes do as always."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 def pytest_collection_finish() -> None:

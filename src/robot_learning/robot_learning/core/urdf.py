@@ -1,5 +1,6 @@
 """Reads the links and joints of a URDF file; nothing else of it, and nothing outside it."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -55,7 +56,14 @@ class Urdf(NamedTuple):
 
 def read_urdf(path: Path) -> Urdf:
     """The tree in a URDF file; UsageError with file and place for everything that is not one."""
-    root = _parse(path)
+    found = _tree(path, _content(path))
+    return found._replace(joints=dict(found.joints))
+
+
+@lru_cache(maxsize=32)
+def _tree(path: Path, raw: bytes) -> Urdf:
+    """The same few files are read again and again, and all of a robot's checks begin with them."""
+    root = _parse(path, raw)
     if root.tag != "robot":
         raise UsageError(f"{path}: not a URDF: the root is <{root.tag}>, <robot> is expected")
     links = tuple(element.get("name", "") for element in root.findall("link"))
@@ -78,13 +86,17 @@ def read_urdf(path: Path) -> Urdf:
     return Urdf(path, links, joints)
 
 
-def _parse(path: Path) -> ElementTree.Element:
+def _content(path: Path) -> bytes:
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
     if len(raw) > MAX_BYTES:
         raise UsageError(f"{path}: {len(raw)} bytes; at most {MAX_BYTES} are allowed")
+    return raw
+
+
+def _parse(path: Path, raw: bytes) -> ElementTree.Element:
     try:
         text = raw.decode("utf-8-sig")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:  # the way to external files and to billion laughs

@@ -24,6 +24,7 @@ def commit() -> tuple[str, bool]:
         return "", False
 
 
+@cache
 def versions() -> dict[str, str]:
     """The installed version of every library that results depend on."""
     found = {"python": platform.python_version()}
