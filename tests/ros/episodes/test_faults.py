@@ -73,8 +73,7 @@ def odd_commands():
 def test_odd_messages_end_no_node_and_a_fault_names_them(tmp_path):
     with running(tmp_path) as graph:
         commands = graph.node.create_publisher(JointCommand, "/joint_command", qos.CONTROL_WRITER)
-        states = graph.node.create_publisher(JointState, SETTING.robot.joint_states_topic, qos.CONTROL_WRITER)
-        graph.until(lambda: commands.get_subscription_count() >= 3 and states.get_subscription_count() >= 3)
+        graph.until(lambda: commands.get_subscription_count() >= 3)
         for raw, text in odd_commands():
             future = begun(graph).get_result_async()
             # again and again: in the gate's reader of one message a good command may take its place
@@ -85,8 +84,11 @@ def test_odd_messages_end_no_node_and_a_fault_names_them(tmp_path):
             assert raw in [message.data for message in Bag(Path(result.bag)).raw("/joint_command")]
         for raw in (b"\0\1\0\0\1\0\0\0", cdr.to_clock(-5_000_000_000)):
             handle = begun(graph)
+            states = graph.node.create_publisher(JointState, SETTING.robot.joint_states_topic, qos.CONTROL_WRITER)
+            graph.until(lambda states=states: states.get_subscription_count() >= 3)
             states.publish(raw)
             graph.spin(0.3)
+            graph.node.destroy_publisher(states)  # the simulator does not stay beside another robot
             handle.cancel_goal_async()
             result = graph.result(handle)
             counts = messages.counts(result)
