@@ -20,8 +20,13 @@ FR3 = load_robot("fr3")
 @pytest.mark.parametrize("backend", ["real", "mock"])
 def test_a_silent_robot_is_named_by_its_topic_until_it_speaks(start, peer, backend):
     process = start("safety_gate", robot="fr3", clock="realtime", backend=backend)
-    told = []
-    reader = threading.Thread(target=lambda: told.extend(process.stdout), daemon=True)
+    told, unwatched = [], []
+
+    def listen():
+        for line in process.stdout:
+            (unwatched if "is not installed" in line else told).append(line)
+
+    reader = threading.Thread(target=listen, daemon=True)
     reader.start()
     assert peer.until(lambda: told)
     assert told[0].startswith(f"{MARK}no usable joint state on {FR3.joint_states_topic} for ")
@@ -36,3 +41,4 @@ def test_a_silent_robot_is_named_by_its_topic_until_it_speaks(start, peer, backe
     assert process.wait(3.0) == 0
     reader.join(3.0)
     assert len(told) == 2
+    assert [line.split(":")[1] for line in unwatched] == [" the package franka_msgs is not installed"] * (backend == "real")

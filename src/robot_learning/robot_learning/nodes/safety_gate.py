@@ -159,6 +159,8 @@ class SafetyGate(GraphNode):
         self._report()
 
     def _on_timer(self) -> None:
+        while self._stops.notices:
+            tell(self._stops.notices.pop(0))
         self._apply_stop()
         if self._reported != self._snapshot():
             self._report()

@@ -13,7 +13,6 @@ from std_msgs.msg import Bool
 from robot_learning.nodes import qos
 from robot_learning.nodes.spin import steady_ns
 from robot_learning.robots.description import Robot, StatusTopic
-from robot_learning.run.notices import tell
 from robot_learning.safety.robot_status import RobotStatus
 
 GUARD_NS = 500_000_000  # after so long without word that it watches the guard does not
@@ -37,6 +36,7 @@ class Stops:
         self._needs_guard, self._guard_ns, self._guard = needs_guard, -GUARD_NS, ""
         node.create_subscription(Bool, "/safety/stop", self._on_stop, qos.LATCHED)
         node.create_subscription(GuardStatus, "/guard/status", self._on_guard, qos.LATCHED)
+        self.notices: list[str] = []  # for whoever started the gate: what it cannot watch here
         self._robot = RobotStatus([one for one in robot.status if self._watch(one)] if real else [])
 
     def _watch(self, one: StatusTopic) -> bool:
@@ -44,7 +44,7 @@ class Stops:
         try:
             kind = getattr(import_module(f"{package}.msg"), name)
         except ImportError:
-            tell(f"the package {package} is not installed: {one.topic} is not watched, {one.meaning}")
+            self.notices.append(f"the package {package} is not installed: {one.topic} is not watched, {one.meaning} goes unnoticed")
             return False
         profile = qos.LATCHED if one.latched else QoSProfile(depth=1, reliability=qos.STATE_READER.reliability)
         self._node.create_subscription(kind, one.topic, partial(self._on_status, one), profile)
