@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from robot_learning.core.errors import UsageError
-from robot_learning.run.bench import curve_files, curves
+from robot_learning.run.bench import curve_files, curve_sources, curves
 from robot_learning.run.bench.curves import Arm, Curve
 
 
@@ -65,3 +65,12 @@ def test_arms_of_one_training_share_it(monkeypatch):
     assert found == {"a": [(5, pytest.approx(200 / 3))], "b": [(5, 0.0)], "c": [(5, pytest.approx(200 / 3))]}
     assert asked == [("x", 7, "evaluation.cameras=[]"), ("x", 7, "evaluation.cameras=[]", "rollouts=2")]
     assert curves.learned(arms[:2], curves.distance, 7) == {"a": [(5, 2.0)], "b": [(5, 30.0)]}
+
+
+def test_the_curves_of_demonstrations_can_be_made(monkeypatch):
+    monkeypatch.setattr(curve_sources, "PEG_ITERATIONS", 2)
+    found = curve_sources.peg_starts(0)
+    assert {label: [samples for samples, _ in points] for label, points in found.items()} == {
+        "from rest": [5.0, 10.0],
+        "demonstrated half-way": [6.0, 11.0],
+    }

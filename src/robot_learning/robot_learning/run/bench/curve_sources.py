@@ -5,7 +5,7 @@ from contextlib import closing
 from statistics import mean, median
 from typing import Any
 
-from robot_learning.algorithms import local_gps
+from robot_learning.algorithms import steady_local
 from robot_learning.run import experiment
 from robot_learning.run.bench import gps_cartpole, gps_demonstration
 from robot_learning.run.bench.local_training import steps
@@ -33,7 +33,7 @@ def peg_starts(seed: int) -> dict[str, Points]:
     finally:
         runner.close()
     first = following(setting, shown.episodes, bold.demonstration.variance)
-    arms = {"from rest": (rest, None, 0.0), "demonstrated half-way": (bold, local_gps.start(first, bold.local), median(shown.tries))}
+    arms = {"from rest": (rest, None, 0.0), "demonstrated half-way": (bold, steady_local.start(first, bold.local), median(shown.tries))}
     return {label: _distances(chosen, setting, start, tries) for label, (chosen, start, tries) in arms.items()}
 
 
