@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from robot_learning.models.gaussian_policy import GaussianPolicy
-from robot_learning.models.manifest import misfit
+from robot_learning.models.manifest import manifest, misfit
 
 
 def policy(seed=0, dx=32, du=7):
@@ -55,9 +55,9 @@ def test_arrays_that_do_not_fit_are_refused(name):
 
 
 def test_the_manifest_lists_all_arrays():
-    manifest = policy().manifest("fr3", "effort", "reach", 20.0, ["q0"], [1.0] * 7)
-    assert manifest["arrays"]["layer0.weight"] == {"shape": [40, 32], "dtype": "float32"}
-    assert set(manifest["arrays"]) == set(policy().state())
+    content = manifest(policy(), "fr3", "effort", "reach", 20.0, ["q0"], [1.0] * 7)
+    assert content["arrays"]["layer0.weight"] == {"shape": [40, 32], "dtype": "float32"}
+    assert set(content["arrays"]) == set(policy().state())
 
 
 @pytest.mark.parametrize(
@@ -74,5 +74,5 @@ def test_the_manifest_lists_all_arrays():
     ],
 )
 def test_a_policy_for_something_else_is_named(change, expected):
-    manifest = policy().manifest("fr3", "effort", "reach", 20.0, ["q0", "q1"], [1.0] * 7) | change
-    assert misfit(manifest, ["q0", "q1"], 20.0, {"front": "ab12"}) == expected
+    content = manifest(policy(), "fr3", "effort", "reach", 20.0, ["q0", "q1"], [1.0] * 7) | change
+    assert misfit(content, ["q0", "q1"], 20.0, {"front": "ab12"}) == expected

@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from robot_learning.models import dynamics_net, weights
 from robot_learning.models.dynamics_net import DynamicsNet, NetConfig
 from robot_learning.models.gaussian_policy import GaussianPolicy
+from robot_learning.models.manifest import manifest
 from robot_learning.models.planner import Planner, PlanningRules
 from robot_learning.models.policy import restored
 
@@ -30,8 +31,8 @@ def planner() -> Planner:
 
 def sent(policy: Planner | GaussianPolicy, **change: object) -> weights.Weights:
     """What arrives of a policy's weights, with a changed manifest."""
-    manifest = policy.manifest("fr3", "effort", "reach", 20.0, ["q0"], [1.0] * DU)
-    return weights.unpack(weights.pack(policy.state(), {**manifest, "policy": "global", "version": 3, **change}))
+    content = manifest(policy, "fr3", "effort", "reach", 20.0, ["q0"], [1.0] * DU)
+    return weights.unpack(weights.pack(policy.state(), {**content, "policy": "global", "version": 3, **change}))
 
 
 def test_it_computes_the_same_bits_after_the_journey(planner: Planner) -> None:

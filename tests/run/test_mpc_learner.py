@@ -13,6 +13,7 @@ from robot_learning.algorithms.local_gps import LocalState
 from robot_learning.core.errors import UsageError
 from robot_learning.models import dynamics_net, weights
 from robot_learning.models.dynamics_net import NetConfig
+from robot_learning.models.manifest import manifest
 from robot_learning.models.planner import Planner
 from robot_learning.models.policy import restored
 from robot_learning.run import algorithms, experiment
@@ -39,8 +40,8 @@ def test_two_updates_make_a_planner_that_acts_where_nothing_was_learned(monkeypa
     assert planner.rules == chosen.mpc
     assert sum(len(part.states.reshape(-1, 101, 32)) for part in state.memory) == 8, "it learns from all rollouts"
     stored = learner.policy(unpack(LocalState, pack(state)))
-    manifest = planner.manifest("fr3", "effort", "reach", 20.0, [], []) | {"policy": "global", "version": 1}
-    sent = restored(weights.unpack(weights.pack(planner.state(), manifest)))
+    content = manifest(planner, "fr3", "effort", "reach", 20.0, [], []) | {"policy": "global", "version": 1}
+    sent = restored(weights.unpack(weights.pack(planner.state(), content)))
     runner = InProcess.of(setting._replace(task=replace(setting.task, horizon=8)))
     found = []
     for policy in (planner, stored, sent):

@@ -9,6 +9,7 @@ from robot_learning.core.types import JointState as State
 from robot_learning.core.types import LinearGaussian
 from robot_learning.data import cdr
 from robot_learning.models import weights
+from robot_learning.models.manifest import manifest
 from robot_learning.nodes import messages, qos
 from robot_learning.run.robots import load_chain, load_robot
 from robot_learning.run.tasks import load_task
@@ -77,5 +78,5 @@ class Stage:
 
 
 def packed(policy, version, **change):
-    manifest = policy.manifest("fr3", FR3.command_mode, "reach", TASK.rate_hz, layout(TASK, 7), MODE.action_scale)
-    return weights.pack(policy.state(), manifest | {"policy": "global", "version": version} | change)
+    content = manifest(policy, "fr3", FR3.command_mode, "reach", TASK.rate_hz, layout(TASK, 7), MODE.action_scale)
+    return weights.pack(policy.state(), content | {"policy": "global", "version": version} | change)

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from robot_learning.core.types import Array
-from robot_learning.models.manifest import manifest
 from robot_learning.models.mlp import Layer, forward, jacobian
 
 HIDDEN = (40, 40)
@@ -90,15 +89,6 @@ class GaussianPolicy:
             raise ValueError(f"scale and covariance must have shapes ({sizes[0]},) and ({sizes[-1]}, {sizes[-1]})")
         return cls(layers, *(tensors[name].astype(float) for name in ("center", "scale", "covariance")))
 
-    def manifest(
-        self,
-        robot: str,
-        mode: str,
-        task: str,
-        rate_hz: float,
-        observation: Sequence[str],
-        action_scale: Sequence[float],
-        camera: str = "",
-    ) -> dict[str, object]:
+    def about(self) -> dict[str, object]:
         """See models/manifest.py."""
-        return manifest(KIND, self.state(), robot, mode, task, rate_hz, observation, action_scale, camera)
+        return {"kind": KIND}

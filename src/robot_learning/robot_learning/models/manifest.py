@@ -1,14 +1,23 @@
 """What stands in the manifest of a policy's weights, and whether a policy with such a manifest can act here."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from robot_learning.core.types import Array
 
 
+class Described(Protocol):
+    """A policy of any kind."""
+
+    def about(self) -> dict[str, object]:
+        """Its "kind", and what else of it is no array; plain values for JSON."""
+
+    def state(self) -> dict[str, Array]:
+        """The arrays that make it up, by name."""
+
+
 def manifest(
-    kind: str,
-    arrays: Mapping[str, Array],
+    policy: Described,
     robot: str,
     mode: str,
     task: str,
@@ -19,7 +28,7 @@ def manifest(
 ) -> dict[str, object]:
     """What a user of the weights has to know and check; a plain value for JSON. `camera`: hash of the one that it sees through."""
     return {
-        "kind": kind,
+        **policy.about(),
         "robot": robot,
         "mode": mode,
         "task": task,
@@ -27,7 +36,7 @@ def manifest(
         "observation": list(observation),
         "action_scale": list(action_scale),
         "camera": camera,
-        "arrays": {name: {"shape": list(array.shape), "dtype": str(array.dtype)} for name, array in arrays.items()},
+        "arrays": {name: {"shape": list(array.shape), "dtype": str(array.dtype)} for name, array in policy.state().items()},
     }
 
 

@@ -3,14 +3,13 @@
 What it does is in run/replanning.py; here it is a value that can be stored and sent like a network's weights.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any, NamedTuple
 
 from robot_learning.core.types import Array
 from robot_learning.models.dynamics_net import DynamicsNet
-from robot_learning.models.manifest import manifest
 
 KIND = "planner"
 MOST = 100  # steps ahead, and iterations
@@ -61,19 +60,9 @@ class Planner(NamedTuple):
         """The arrays that make it up, by name."""
         return self.net.state()
 
-    def manifest(
-        self,
-        robot: str,
-        mode: str,
-        task: str,
-        rate_hz: float,
-        observation: Sequence[str],
-        action_scale: Sequence[float],
-        camera: str = "",
-    ) -> dict[str, object]:
-        """See models/manifest.py; with the rules."""
-        found = manifest(KIND, self.state(), robot, mode, task, rate_hz, observation, action_scale, camera)
-        return {**found, "planning": asdict(self.rules)}
+    def about(self) -> dict[str, object]:
+        """See models/manifest.py."""
+        return {"kind": KIND, "planning": asdict(self.rules)}
 
     @classmethod
     def from_weights(cls, tensors: Mapping[str, Array], manifest: Mapping[str, Any]) -> "Planner":

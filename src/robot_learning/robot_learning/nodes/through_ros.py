@@ -21,12 +21,12 @@ from robot_learning.core.types import LinearGaussian
 from robot_learning.data.bag_reader import Bag
 from robot_learning.data.messages import VersionedController
 from robot_learning.models.policy import Policy
-from robot_learning.models.weights import Part, pack, split
+from robot_learning.models.weights import Part, split
 from robot_learning.nodes import messages, qos
+from robot_learning.run.acting import packed
 from robot_learning.run.episodes import Episode, EpisodeRequest
 from robot_learning.run.recorded_episodes import read, without_frames
 from robot_learning.run.setting import Setting
-from robot_learning.tasks.state import layout
 
 DISCOVERY_S = 10.0
 ANSWER_S = 10.0
@@ -59,10 +59,7 @@ class ThroughRos:
 
     def load(self, policy: Policy, version: int) -> None:
         """From now on the global policy is `policy`; sends it to the node `policy`."""
-        s = self._setting
-        names = layout(s.task, len(s.robot.joints))
-        manifest = policy.manifest(s.robot.name, s.mode, s.task.name, s.task.rate_hz, names, s.robot.modes[s.mode].action_scale)
-        self._parts = split(pack(policy.state(), {**manifest, "policy": POLICY, "version": version}), POLICY, version)
+        self._parts = split(packed(policy, self._setting, POLICY, version), POLICY, version)
         self.finished(self._send_weights())
 
     def run(self, requests: Sequence[EpisodeRequest]) -> list[Episode]:

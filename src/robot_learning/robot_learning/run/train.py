@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from robot_learning.models.weights import pack
 from robot_learning.run import algorithms, checkpoints, film, report, summary
+from robot_learning.run.acting import packed
 from robot_learning.run.best import best_readable
 from robot_learning.run.checkpoints import Checkpoint
 from robot_learning.run.episodes import Episode, EpisodeRequest, EpisodeRunner
@@ -24,7 +24,6 @@ from robot_learning.run.learners import Learner
 from robot_learning.run.progress import Progress
 from robot_learning.run.records import Final, Iteration, added
 from robot_learning.run.setting import Setting, prepare
-from robot_learning.tasks.state import layout
 
 POLICY = "policy.safetensors"
 
@@ -112,12 +111,7 @@ class Trainer:
 
     def _files(self, state: Any, iteration: int) -> dict[str, bytes]:
         policy = self.learner.policy(state)
-        if policy is None:
-            return {}
-        s = self.setting
-        names = layout(s.task, len(s.robot.joints))
-        manifest = policy.manifest(s.robot.name, s.mode, s.task.name, s.task.rate_hz, names, s.robot.modes[s.mode].action_scale)
-        return {POLICY: pack(policy.state(), {**manifest, "policy": self.experiment.name, "version": iteration})}
+        return {POLICY: packed(policy, self.setting, self.experiment.name, iteration)} if policy is not None else {}
 
     def _judge(self, state: Any) -> None:
         """The evaluation after the last iteration: the last iterate with cameras, and the best one on the training conditions."""
