@@ -14,6 +14,8 @@ ROS_FLOOR := 105
 DONE := .venv/done-$(MODE)
 STEP = @tools/setup.sh $(notdir $(basename $@)) $(CHOICE) && mkdir -p $(@D) && touch $@
 RUN := tools/env.sh
+# Tests without ROS, on all cores.
+export UNIT_TESTS := --ignore-glob=test*/ros -p xdist -n auto --dist loadgroup
 INTERFACES := $(shell find src/robot_learning_interfaces -type f | sort)
 
 .PHONY: setup demo test lint unit ros workspace clean
@@ -39,7 +41,7 @@ ifeq ($(MODE),wheel) # numpy's types change with its version: they are checked a
 endif
 
 unit: setup # without ROS, under a minute
-	$(RUN) pytest -m "not ros"
+	$(RUN) pytest -q $(UNIT_TESTS)
 
 ros: setup
 	$(RUN) pytest -m ros --junit-xml build/check/ros.xml

@@ -12,6 +12,7 @@ else
     unset PYTHONPATH PYTHONHOME LD_LIBRARY_PATH _ROS_WHEELS_BOOTSTRAP_COMPLETE # of another environment
 fi
 export PATH VIRTUAL_ENV="$top/.venv"
+unset PYTHONDONTWRITEBYTECODE # each of many short processes would compile everything anew
 # Small matrices: a second thread costs more than it brings, and the nodes share the cores.
 export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}" OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 exec "$@"

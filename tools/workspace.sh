@@ -10,6 +10,6 @@ colcon --log-base $base/log build --base-paths src --packages-select robot_learn
     --build-base $base/symlink/build --install-base $base/symlink/install
 python tools/check_install.py $base/install/robot_learning $base/symlink/install/robot_learning
 rm -f $base/build/robot_learning/pytest.xml
-colcon --log-base $base/log test $bases --packages-select robot_learning --event-handlers console_direct- --pytest-args -q -m "not ros"
+colcon --log-base $base/log test $bases --packages-select robot_learning --event-handlers console_direct- --pytest-args -q $UNIT_TESTS
 colcon test-result --test-result-base $base/build/robot_learning --verbose # names what failed, and fails then
 python tools/test_floor.py "$floor" $base/build/robot_learning/pytest.xml

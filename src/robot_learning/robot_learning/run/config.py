@@ -17,6 +17,7 @@ from robot_learning.run.near import near
 T = TypeVar("T")
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # a tenth of the time where PyYAML has libyaml
 
 
 def available(folder: str) -> list[str]:

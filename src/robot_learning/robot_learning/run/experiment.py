@@ -24,7 +24,7 @@ from robot_learning.core.paths import share_dir
 from robot_learning.models.planner import PlanningRules
 from robot_learning.robots.description import Mode
 from robot_learning.run import overrides
-from robot_learning.run.config import available, build, load_yaml, named_file
+from robot_learning.run.config import DUMPER, available, build, load_yaml, named_file
 from robot_learning.run.near import near
 from robot_learning.run.records import as_plain
 
@@ -265,4 +265,4 @@ def as_mapping(experiment: Experiment) -> dict[str, Any]:
 
 def as_yaml(experiment: Experiment) -> str:
     """The experiment as the text of a YAML file that reads back the same."""
-    return yaml.safe_dump(as_mapping(experiment), sort_keys=False)
+    return str(yaml.dump(as_mapping(experiment), Dumper=DUMPER, sort_keys=False))

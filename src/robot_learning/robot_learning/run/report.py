@@ -10,11 +10,11 @@ import yaml
 
 from robot_learning.core.atomic import write_atomic
 from robot_learning.run import summary
+from robot_learning.run.config import DUMPER
 from robot_learning.run.report_charts import charts
 from robot_learning.run.report_style import STYLE
 
 NAME = "report.html"
-DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # a tenth of the time where PyYAML has libyaml
 SHORT = 250  # characters of a mapping that is shown without folding it
 FOLDS = 2  # levels of mappings that fold
 Strip = tuple[str, list[tuple[int, bytes]]]
