@@ -134,8 +134,11 @@ def test_a_hung_learner_and_a_hung_node_of_any_graph_end_in_time(logs: Path, mon
 def test_ctrl_c_while_graphs_start_ends_all_at_the_same_time(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = launcher(logs, "stubborn"), Launcher(specs("good"), logs / "graph-1", DOMAIN + 1, command)
 
+    stands = other.wait_ready
+
     def interrupted(*_: object) -> None:
         one.wait_ready()
+        stands()  # a child that is frozen before exec would never end
         frozen(logs / "graph-1")
         raise KeyboardInterrupt
 

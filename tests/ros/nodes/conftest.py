@@ -115,6 +115,7 @@ class Peer:
             assert self.until(count), f"nobody at {endpoint.topic_name}"
 
     def close(self) -> None:
+        self.executor.shutdown()  # before it, nothing that it holds leaves the graph: the next test's nodes would still meet this one
         self.node.destroy_node()
         self.context.try_shutdown()
 

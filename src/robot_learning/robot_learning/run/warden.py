@@ -20,11 +20,14 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
+WARDEN = os.getpid()
 
 
 def die_with_parent() -> None:
     """In a new child, before exec: SIGKILL when the parent is gone, and signals as a fresh process has them."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != WARDEN:  # it was killed before that was said
+        os._exit(1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
