@@ -81,6 +81,25 @@ def test_the_first_holes_are_wider_and_what_was_measured_there_counts_no_more():
     assert [list(state.age) for state in states] == [[0, 0], [1, 1], [2, 2], [1, 1], [1, 1]]
 
 
+def test_what_was_measured_in_wider_holes_does_not_refuse_the_last_trial():
+    _, states, _, said = trained("peg_steady_2mm", ["iterations=3", "steady.easy=2", "steady.slack=0.02"])
+    assert_array_equal(states[3].local.controllers.K, states[2].local.controllers.K)
+    assert not said[-1].notes
+
+
+def test_teachers_that_teach_nothing_are_named():
+    chosen = experiment.load("peg_policy", QUICK)
+    setting = prepare(chosen)
+    _, states, _, _ = trained("peg_policy", ["iterations=3", "teaching=2", "steady.alone=1", "conditions.heldout=0", "hidden=[8]"])
+    kept = states[2].teachers.kept
+    done = np.array(kept.rollouts.states)
+    done[0, :, -1, 14:23] = 0.0  # the first one's tip is at the bottom
+    able = states[2].teachers._replace(kept=kept._replace(rollouts=kept.rollouts._replace(states=done)))
+    said = contact_learner.silent(setting, states[2]._replace(teachers=able))
+    assert [text.partition(":")[0] for text in said] == ["train-1"]
+    assert contact_learner.silent(setting, states[2]) == (), "where nobody can, all of them teach"
+
+
 def test_where_there_is_no_hole_nothing_is_wider():
     setting = prepare(experiment.load("reach_local", ["conditions.train=1", "conditions.heldout=0"]))
     request = EpisodeRequest(setting.train[0], None, 5)

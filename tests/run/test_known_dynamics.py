@@ -79,3 +79,8 @@ def test_the_derivatives_foretell_what_a_small_change_does(problem: Problem) -> 
 def test_a_task_with_objects_is_refused() -> None:
     with pytest.raises(UsageError, match="task puck: objects: known dynamics are of the arm alone"):
         KnownDynamics(setting("puck"))
+
+
+def test_an_experiment_that_asks_for_it_is_refused_before_anything_is_made() -> None:
+    with pytest.raises(UsageError, match="experiment puck_local: task: puck has objects; ilqr knows the dynamics of the arm alone"):
+        prepare(experiment.load("puck_local", ["algorithm=ilqr"]))

@@ -46,9 +46,8 @@ class SteadyLocal:
     def update(self, state: SteadyState, episodes: Sequence[Episode], iteration: int) -> tuple[SteadyState, Learned]:
         """The next controllers on trial; after the last episodes the kept ones."""
         e, s = self._experiment, self._setting
-        batch = rollouts(episodes, len(s.train))
         if iteration == e.iterations:
-            state, refused = steady_local.settle(state, batch, s.task, e.steady.errors)
+            state, refused = steady_local.settle(self._own(state, iteration), rollouts(episodes, len(s.train)), s.task, e.steady.errors)
             return state, Learned((), {}, refusals(s, refused))
         return self.improved(state, episodes, iteration)
 
@@ -56,12 +55,14 @@ class SteadyLocal:
         """The next controllers on trial."""
         e, s = self._experiment, self._setting
         batch, seed = rollouts(episodes, len(s.train)), derived(e.seed, "update", iteration)
-        if iteration == e.steady.easy + 1:
-            state = steady_local.elsewhere(state)
-        state, report, refused = steady_local.update(state, batch, s.task, e.local, e.steady.errors, seed)
+        state, report, refused = steady_local.update(self._own(state, iteration), batch, s.task, e.local, e.steady.errors, seed)
         state, again = steady_local.restart(state, first_controllers(e, s), s.task, e.local, e.steady.patience)
         found = learned(s, report)
         return state, found._replace(notes=(*found.notes, *refusals(s, refused), *restarts(s, again)))
+
+    def _own(self, state: SteadyState, iteration: int) -> SteadyState:
+        """In the first iteration whose hole is as wide as it is, nothing counts that was measured in a wider one."""
+        return steady_local.elsewhere(state) if iteration == self._experiment.steady.easy + 1 else state
 
     def controllers(self, state: SteadyState) -> LinearGaussian:
         """The controllers (C, T, …) on trial; in the end the kept ones."""
@@ -125,12 +126,14 @@ class SteadyGps:
         """The next teachers and the network that they are tied to; after their last rollouts, their clone."""
         e, s = self._experiment, self._setting
         seed = derived(e.seed, "update", iteration)
+        if e.steady.jitter and iteration <= e.steady.alone + 2:  # their first rollouts from starts near by
+            state = state._replace(teachers=steady_local.elsewhere(state.teachers))
         if iteration == e.teaching:
             state, fitted, refused = steady_gps.clone(state, batch, s.task, self._config, seed)
-            return state, Learned((), errors(fitted), (*refusals(s, refused), *fit_notes(fitted)))
+            return state, Learned((), errors(fitted), (*refusals(s, refused), *silent(s, state), *fit_notes(fitted)))
         state, report, fitted, refused = steady_gps.agree(state, batch, s.task, self._config, seed)
-        found = learned(s, report)
-        return state, found._replace(policy=errors(fitted), notes=(*found.notes, *refusals(s, refused), *fit_notes(fitted)))
+        found, notes = learned(s, report), (*refusals(s, refused), *silent(s, state), *fit_notes(fitted))
+        return state, found._replace(policy=errors(fitted), notes=(*found.notes, *notes))
 
     def controllers(self, state: SteadyGpsState) -> LinearGaussian:
         """The teachers (C, T, …)."""
@@ -164,6 +167,14 @@ def refusals(setting: Setting, refused: NDArray[np.bool_]) -> tuple[str, ...]:
     """What the log says of controllers that were taken back."""
     text = "the last update was rejected, its rollouts were clearly worse; the controller from before was kept, with half the step"
     return tuple(f"{condition.name}: {text}" for condition, out in zip(setting.train, refused, strict=True) if out)
+
+
+def silent(setting: Setting, state: SteadyGpsState) -> tuple[str, ...]:
+    """What the log says of teachers that taught nothing in this iteration."""
+    assert state.teachers.kept is not None
+    able = steady_local.able(state.teachers.kept, setting.task)
+    text = "none of its kept rollouts succeeds; it teaches nothing in this iteration"
+    return tuple(f"{condition.name}: {text}" for condition, one in zip(setting.train, able, strict=True) if not one and able.any())
 
 
 def restarts(setting: Setting, again: NDArray[np.bool_]) -> tuple[str, ...]:

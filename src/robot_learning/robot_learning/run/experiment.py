@@ -85,6 +85,7 @@ AT_LEAST_ZERO = (
     "steady.velocity",
     "steady.jitter",
 )
+AT_MOST = {"steady.slack": 0.05, "steady.jitter": 3.0, "steady.members": 32}  # more is a slip of the keyboard
 
 
 @dataclass(frozen=True)
@@ -226,10 +227,11 @@ def checked(content: Any, where: str) -> Experiment:
 
 def _check_positive(experiment: Experiment, where: str) -> None:
     for name in (*ABOVE_ZERO, *AT_LEAST_ONE, *AT_LEAST_ZERO):
-        value, least = attrgetter(name)(experiment), 1 if name in AT_LEAST_ONE else 0
-        if not (least <= value < float("inf")) or (name in ABOVE_ZERO and value == 0):
-            expected = "more than 0" if name in ABOVE_ZERO else f"at least {least}"
-            raise UsageError(f"{where}: {name}: {value}; {expected} is expected")
+        value, least, most = attrgetter(name)(experiment), 1 if name in AT_LEAST_ONE else 0, AT_MOST.get(name, float("inf"))
+        if not (least <= value <= most) or value == float("inf") or (name in ABOVE_ZERO and value == 0):
+            lower = "more than 0" if name in ABOVE_ZERO else f"at least {least}"
+            upper = f" and at most {most:g}" if name in AT_MOST else ", and finite," if value == float("inf") else ""
+            raise UsageError(f"{where}: {name}: {value}; {lower}{upper} is expected")
 
 
 def _check_multiples(experiment: Experiment, where: str) -> None:

@@ -36,6 +36,8 @@ class Setting(NamedTuple):
 def prepare(experiment: Experiment) -> Setting:
     """Load the robot and the task, and draw the conditions; UsageError is one line."""
     robot, task = load_robot(experiment.robot), load_task(experiment.task)
+    if experiment.algorithm == "ilqr" and task.objects:
+        raise UsageError(f"experiment {experiment.name}: task: {task.name} has objects; ilqr knows the dynamics of the arm alone")
     chain, count = load_chain(robot), experiment.conditions
     mode = experiment.mode or robot.command_mode
     if mode not in robot.modes:

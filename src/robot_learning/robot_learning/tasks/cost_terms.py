@@ -12,6 +12,7 @@ limits   ramp: joint positions beyond their limits.
 contact  ramp: how far the first tool point is below its place at the target (the table, seen by kinematics before it is touched).
 turn     square: how far the other tool points are from where they belong beside the first.
 height   square: the first tool point's height less the one at its target.
+aside    square: from the first tool point to the vertical through its target, as for a peg that has to be above its hole first.
 tip      square: from the first tool point to the first object, seen from above.
 moves    square: the first object's velocity less the one that takes it to its target.
 """
@@ -78,6 +79,8 @@ def rows(task: TaskConfig, dx: int, du: int) -> Rows | None:
         found.append(_squares(w.turn, others - np.tile(first, (len(task.tool_points) - 1, 1))))
     if w.height:
         found.append(_squares(w.height, first[2:]))
+    if w.aside:
+        found.append(_squares(w.aside, first[:2]))
     if w.tip:
         found.append(_squares(w.tip, first[:2] - eye[at.places][:2]))
     if w.moves:

@@ -29,6 +29,7 @@ class CostWeights:
     contact_width: float = 0.01  # m
     turn: float = 0.0  # 1/m², of the other tool points against the first
     height: float = 0.0  # 1/m², of the first tool point against its height at the target
+    aside: float = 0.0  # 1/m², of the first tool point from the vertical through its target
     tip: float = 0.0  # 1/m², from the first tool point to the first object, seen from above
     moves: float = 0.0  # s²/m², of the first object's velocity against the one that takes it to its target
 
