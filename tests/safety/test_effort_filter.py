@@ -59,7 +59,7 @@ def test_a_robot_like_its_model_stays_clear(name, dt, damped):
     robot, barrier, limits, model, found = setup(name, dt, damped)
     rng = np.random.default_rng(0)
     q, velocity, wanted, limited = np.array(robot.home), np.zeros(len(robot.joints)), np.zeros(len(robot.joints)), 0
-    for step in range(300):
+    for step in range(600):
         if step % 20 == 0:
             wanted = 0.3 * limits.effort * rng.standard_normal(len(q)) + 0.1 * limits.effort * (robot.home - q)
         effort = found.filtered(q, velocity, np.clip(wanted, -limits.effort, limits.effort))

@@ -75,7 +75,7 @@ def test_by_efforts_it_brakes_before_the_table():
     gate.observe(JointState(0, q, dq, np.zeros(7)), 0)
     gate.arm(0)
     least = np.inf
-    for step in range(300):
+    for step in range(600):
         now = step * 10 * MS
         gate.observe(JointState(now, q, dq, np.zeros(7)), now)
         if step % 5 == 0:

@@ -120,7 +120,7 @@ def test_no_room_is_ever_used_up(name, dt, attack):
     rng = np.random.default_rng(5)
     q, changed, travelled = np.array(robot.home), 0, 0.0
     wanted = np.zeros_like(speeds)
-    for step in range(200):
+    for step in range(400):
         if attack == "towards the nearest":
             h, G = barrier.constraints(q)
             wanted = speeds * np.clip(-3.0 * G[h.argmin()] + 0.5 * rng.standard_normal(len(speeds)), -1.0, 1.0)

@@ -68,9 +68,9 @@ def test_arms_of_one_training_share_it(monkeypatch):
 
 
 def test_the_curves_of_demonstrations_can_be_made(monkeypatch):
-    monkeypatch.setattr(curve_sources, "PEG_ITERATIONS", 1)
+    monkeypatch.setattr(curve_sources, "PEG_ITERATIONS", 2)
     found = curve_sources.peg_starts(0)
     assert {label: [samples for samples, _ in points] for label, points in found.items()} == {
-        "from rest": [5.0],
-        "demonstrated half-way": [6.0],
+        "from rest": [5.0, 10.0],
+        "demonstrated half-way": [6.0, 11.0],
     }
